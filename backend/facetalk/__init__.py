@@ -1,0 +1,1 @@
+"""FaceTalk: speech to an animated neural parametric head."""

@@ -1,0 +1,1 @@
+"""Training of the embedded models. Never imported at run time."""
