@@ -1,0 +1,153 @@
+"""A take as a stream of binary records (``docs/protocol.md``, section Records)."""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from enum import IntEnum
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from facetalk.take import FrameBatch, TakeSettings
+
+if TYPE_CHECKING:  # these import torch, which costs seconds that a starting service does not have
+    import torch
+
+    from facetalk.clip import Clip
+    from facetalk.topology.template import FaceMesh
+
+PROTOCOL = 1
+MAGIC = b"FTLK"
+HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
+
+Progress = Callable[[str, float], None]
+Sink = Callable[[bytes], object]  # takes one or more whole records; may block, may raise Cancelled
+
+
+class RecordType(IntEnum):
+    """The type field of a record's header."""
+
+    HELLO = 1
+    TOPOLOGY = 2
+    PROGRESS = 3
+    FRAME = 4
+    ERROR = 5
+    END = 6
+
+
+class TakeSource(Protocol):
+    """What a stream is made from: ``facetalk.animate.Animator``."""
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the models run."""
+
+    @property
+    def models(self) -> Sequence[str]:
+        """Names of the model bundles in use."""
+
+    def identities(self) -> Sequence[str]:
+        """Names of the faces on offer."""
+
+    def mesh(self, identity: str) -> "FaceMesh":
+        """The neutral face of one identity."""
+
+    def frame_count(self, clip: "Clip", fps: float) -> int:
+        """How many frames the clip becomes."""
+
+    def frames(
+        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
+    ) -> Iterator[FrameBatch]:
+        """The frames in order, in batches."""
+
+
+def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSettings) -> None:
+    """Make a take and send every record of it, HELLO to END, as soon as it is known.
+
+    Args:
+        sink: receives the records; the ``write`` of a file or pipe will do.
+        source: the animator.
+        clip: the speech.
+        settings: what is asked of the take.
+
+    Raises:
+        UserError: the clip or the settings cannot be used. The stream then lacks its END.
+        Cancelled: the sink raised it.
+    """
+    mesh = source.mesh(settings.identity)
+    frame_count = source.frame_count(clip, settings.fps)
+    sink(hello_record(mesh, frame_count, settings, models=source.models, device=str(source.device)))
+    sink(topology_record(mesh))
+    checksum = 0
+    sent = 0
+    for batch in source.frames(
+        clip, settings, lambda stage, fraction: sink(progress_record(stage, fraction))
+    ):
+        if batch.first != sent or batch.vertices.shape[1:] != mesh.vertices.shape:
+            raise RuntimeError(
+                f"frames {batch.first}, shape {batch.vertices.shape}, do not follow frame {sent}"
+            )
+        payloads = [np.ascontiguousarray(frame, dtype="<f4").tobytes() for frame in batch.vertices]
+        for payload in payloads:
+            checksum = zlib.crc32(payload, checksum)
+        sink(b"".join(_record(RecordType.FRAME, part, sent + i) for i, part in enumerate(payloads)))
+        sent += len(payloads)
+    if sent != frame_count:
+        raise RuntimeError(f"{sent} frames came where {frame_count} were announced")
+    sink(_json_record(RecordType.END, {"frame_count": sent, "crc32": checksum}))
+
+
+def hello_record(
+    mesh: "FaceMesh", frame_count: int, settings: TakeSettings, *, models: Sequence[str], device: str
+) -> bytes:
+    """The HELLO record: the sizes of all that follows, and where the take comes from."""
+    return _json_record(
+        RecordType.HELLO,
+        {
+            "protocol": PROTOCOL,
+            "version": version("facetalk"),
+            "vertex_count": len(mesh.vertices),
+            "quad_count": len(mesh.quads),
+            "frame_count": frame_count,
+            "fps": settings.fps,
+            "materials": list(mesh.materials),
+            "groups": [{"name": name, "size": len(members)} for name, members in mesh.groups.items()],
+            "settings": asdict(settings),
+            "models": list(models),
+            "device": device,
+        },
+    )
+
+
+def topology_record(mesh: "FaceMesh") -> bytes:
+    """The TOPOLOGY record: the mesh's arrays one after the other."""
+    arrays = [
+        np.ascontiguousarray(mesh.vertices, dtype="<f4"),
+        np.ascontiguousarray(mesh.quads, dtype="<i4"),
+        np.ascontiguousarray(mesh.uv, dtype="<f4"),
+        np.ascontiguousarray(mesh.material_index, dtype="<i4"),
+        np.ascontiguousarray(mesh.colors, dtype="<f4"),
+        *(np.ascontiguousarray(members, dtype="<i4") for members in mesh.groups.values()),
+    ]
+    return _record(RecordType.TOPOLOGY, b"".join(array.tobytes() for array in arrays))
+
+
+def progress_record(stage: str, fraction: float) -> bytes:
+    """A PROGRESS record: how far (0 to 1) a stage has come."""
+    return _json_record(RecordType.PROGRESS, {"stage": stage, "fraction": fraction})
+
+
+def error_record(message: str) -> bytes:
+    """The ERROR record that ends a stream which cannot go on; the message is one sentence for the user."""
+    return _json_record(RecordType.ERROR, {"message": message})
+
+
+def _record(kind: RecordType, payload: bytes, index: int = 0) -> bytes:
+    return HEADER.pack(MAGIC, kind, len(payload), index) + payload
+
+
+def _json_record(kind: RecordType, content: dict[str, Any]) -> bytes:
+    return _record(kind, json.dumps(content, allow_nan=False).encode())

@@ -1,0 +1,43 @@
+"""A take: what it is asked to be, and the frames it becomes.
+
+Free of torch, so that the service can answer before the models are loaded.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TakeSettings:
+    """What is asked of a take. The same settings and clip give the same take on the same machine.
+
+    Attributes:
+        identity: name of the face, one of ``Animator.identities()``.
+        seed: which of the many possible performances.
+        fps: frames per second of the result; Blender's ``fps / fps_base``.
+        guidance: how strictly the motion follows the speech; ``None`` for the model's own value.
+        steps: denoising steps; ``None`` for the model's own value.
+        intensity: factor on the expression; 0 keeps the face neutral, 1 is as sampled.
+    """
+
+    identity: str = "average"
+    seed: int = 0
+    fps: float = 25.0
+    guidance: float | None = None
+    steps: int | None = None
+    intensity: float = 1.0
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Consecutive frames of a take.
+
+    Attributes:
+        first: index of the first frame; frame ``i`` belongs to ``i / fps`` seconds after the clip's start.
+        vertices: float32 ``[n, V, 3]`` metres, z up, looking along -Y.
+    """
+
+    first: int
+    vertices: NDArray[np.float32]

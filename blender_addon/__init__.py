@@ -1,0 +1,1 @@
+"""FaceTalk: a recorded line on Blender's timeline becomes an animated head."""

@@ -1,0 +1,100 @@
+"""An animator without models: a small grid that bobs, as quick or as slow as a test needs it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from facetalk.errors import UserError
+from facetalk.service.stream import Progress
+from facetalk.take import FrameBatch, TakeSettings
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from facetalk.clip import Clip
+
+
+@dataclass(frozen=True)
+class GridMesh:
+    """The attributes of ``facetalk.topology.template.FaceMesh``, on a grid of ``side`` x ``side`` quads."""
+
+    vertices: NDArray[np.float32]
+    quads: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    materials: tuple[str, ...]
+    material_index: NDArray[np.int32]
+    colors: NDArray[np.float32]
+    groups: dict[str, NDArray[np.int32]]
+
+
+def grid_mesh(side: int) -> GridMesh:
+    steps = np.linspace(-0.1, 0.1, side + 1)
+    x, z = np.meshgrid(steps, steps)
+    corner = (np.arange(side)[:, None] * (side + 1) + np.arange(side)).reshape(-1)
+    quads = np.stack([corner, corner + 1, corner + side + 2, corner + side + 1], axis=1).astype(np.int32)
+    vertices = np.stack([x, np.zeros_like(x), z], axis=-1).reshape(-1, 3).astype(np.float32)
+    return GridMesh(
+        vertices=vertices,
+        quads=quads,
+        uv=(vertices[quads][..., [0, 2]] * 5 + 0.5).astype(np.float32),
+        materials=("skin", "teeth"),
+        material_index=(np.arange(len(quads)) % 2).astype(np.int32),
+        colors=np.ones((len(vertices), 4), np.float32),
+        groups={"lips": np.arange(4, dtype=np.int32), "nobody": np.zeros(0, np.int32)},
+    )
+
+
+def frame_vertices(side: int, index: int, seed: int) -> NDArray[np.float32]:
+    """What frame ``index`` of a take with ``seed`` must be, anywhere."""
+    return grid_mesh(side).vertices + np.float32(0.001) * np.float32(index + 1 + seed)
+
+
+@dataclass
+class FakeAnimator:
+    """The interface of ``facetalk.animate.Animator``."""
+
+    side: int = 4
+    motion_steps: int = 5
+    motion_step_seconds: float = 0.0
+    batch_frames: int = 4
+    batch_seconds: float = 0.0
+    fail: Exception | None = None
+    device: str = "cpu"
+    models: tuple[str, ...] = ("fake-head", "fake-motion")
+    seen: list[Any] = field(default_factory=list)
+    closed: bool = False
+
+    def identities(self) -> list[str]:
+        return ["average", "second"]
+
+    def mesh(self, identity: str) -> GridMesh:
+        if identity not in self.identities():
+            raise UserError(f"There is no identity {identity}: choose one of {', '.join(self.identities())}.")
+        return grid_mesh(self.side)
+
+    def frame_count(self, clip: "Clip", fps: float) -> int:
+        return int(np.ceil(len(clip.samples) / 16000 * fps))
+
+    def frames(
+        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
+    ) -> Iterator[FrameBatch]:
+        self.seen.append((clip, settings))
+        report = progress or (lambda stage, fraction: None)
+        try:
+            report("speech", 1.0)
+            for step in range(self.motion_steps):
+                time.sleep(self.motion_step_seconds)
+                report("motion", (step + 1) / self.motion_steps)
+            if self.fail is not None:
+                raise self.fail
+            count = self.frame_count(clip, settings.fps)
+            for first in range(0, count, self.batch_frames):
+                time.sleep(self.batch_seconds)
+                indices = range(first, min(first + self.batch_frames, count))
+                yield FrameBatch(
+                    first, np.stack([frame_vertices(self.side, i, settings.seed) for i in indices])
+                )
+                report("decode", indices.stop / count)
+        finally:
+            self.closed = True

@@ -1,0 +1,185 @@
+"""What the backend's ``stream`` writes, the add-on's ``frame_stream`` reads: both ends of docs/protocol.md."""
+
+import io
+import json
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from facetalk.clip import Clip
+from facetalk.service import stream
+from facetalk.take import FrameBatch, TakeSettings
+
+from blender_addon import frame_stream
+from blender_addon.frame_stream import BackendError, Frame, Hello, Progress, StreamError, Topology, read_take
+from tests.service.fake_animator import FakeAnimator, frame_vertices, grid_mesh
+
+Part = tuple[int, bytes, int]  # type, payload, frame index
+
+SETTINGS = TakeSettings(identity="average", seed=7, fps=24.0, guidance=2.5)
+
+
+def clip(seconds: float = 0.5) -> Clip:
+    return Clip(np.zeros(round(seconds * 16000), np.float32))
+
+
+def written(animator: FakeAnimator | None = None) -> bytes:
+    out = io.BytesIO()
+    stream.write_take(out.write, cast(Any, animator or FakeAnimator()), clip(), SETTINGS)
+    return out.getvalue()
+
+
+def record(kind: int, payload: bytes, index: int = 0) -> bytes:
+    return struct.pack("<4sIII", b"FTLK", kind, len(payload), index) + payload
+
+
+def split(content: bytes) -> list[Part]:
+    records: list[Part] = []
+    at = 0
+    while at < len(content):
+        _, kind, length, index = struct.unpack_from("<4sIII", content, at)
+        records.append((kind, content[at + 16 : at + 16 + length], index))
+        at += 16 + length
+    return records
+
+
+def test_round_trip_of_a_whole_take() -> None:
+    records = list(read_take(io.BytesIO(written())))
+    mesh = grid_mesh(4)
+    hello, topology = records[:2]
+    assert isinstance(hello, Hello)
+    assert isinstance(topology, Topology)
+    assert (hello.vertex_count, hello.quad_count, hello.frame_count, hello.fps) == (25, 16, 12, 24.0)
+    assert hello.settings == asdict(SETTINGS)
+    assert (hello.materials, hello.models, hello.device) == (
+        mesh.materials,
+        ("fake-head", "fake-motion"),
+        "cpu",
+    )
+    for name in ("vertices", "quads", "uv", "material_index", "colors"):
+        assert np.array_equal(getattr(topology, name), getattr(mesh, name)), name
+    assert topology.groups.keys() == mesh.groups.keys()
+    assert all(np.array_equal(topology.groups[name], mesh.groups[name]) for name in mesh.groups)
+    frames = [item for item in records if isinstance(item, Frame)]
+    assert [frame.index for frame in frames] == list(range(12))
+    assert all(np.array_equal(frame.vertices, frame_vertices(4, frame.index, seed=7)) for frame in frames)
+    stages = [item.stage for item in records if isinstance(item, Progress)]
+    assert stages == ["speech"] + ["motion"] * 5 + ["decode"] * 3
+
+
+def test_both_ends_have_the_same_constants() -> None:
+    assert (stream.PROTOCOL, stream.MAGIC, stream.HEADER.format) == (
+        frame_stream.PROTOCOL,
+        frame_stream.MAGIC,
+        frame_stream.HEADER.format,
+    )
+    assert {kind.name: getattr(frame_stream, kind.name) for kind in stream.RecordType} == {
+        kind.name: kind.value for kind in stream.RecordType
+    }
+
+
+def test_reading_in_small_pieces_gives_the_same() -> None:
+    class Dribble:
+        def __init__(self, content: bytes) -> None:
+            self.source = io.BytesIO(content)
+
+        def readinto(self, buffer: memoryview, /) -> int:
+            return self.source.readinto(buffer[:7])
+
+    frames = [item for item in read_take(Dribble(written())) if isinstance(item, Frame)]
+    assert np.array_equal(frames[-1].vertices, frame_vertices(4, 11, seed=7))
+
+
+@pytest.mark.parametrize("kept", [0, 10, 16, 200, 2000, -1])
+def test_a_stream_cut_off_anywhere_says_so(kept: int) -> None:
+    with pytest.raises(StreamError, match="stopped in the middle"):
+        list(read_take(io.BytesIO(written()[:kept])))
+
+
+def test_an_error_record_is_raised_with_its_message() -> None:
+    with pytest.raises(BackendError, match=r"^Too short\.$"):
+        list(read_take(io.BytesIO(stream.error_record("Too short."))))
+    middle = b"".join(record(*part) for part in split(written())[:5]) + stream.error_record("Out of memory.")
+    with pytest.raises(BackendError, match="Out of memory"):
+        list(read_take(io.BytesIO(middle)))
+
+
+def test_another_protocol_version_is_named() -> None:
+    kind, payload, _ = split(written())[0]
+    hello = json.loads(payload) | {"protocol": 2}
+    with pytest.raises(StreamError, match="protocol version 2, this add-on version 1"):
+        list(read_take(io.BytesIO(record(kind, json.dumps(hello).encode()))))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vertex_count", 3_000_000_000),
+        ("vertex_count", -1),
+        ("vertex_count", "many"),
+        ("frame_count", 1 << 40),
+        ("fps", 0),
+        ("groups", [{"name": "lips", "size": 26}]),
+        ("materials", None),
+        ("settings", 3),
+    ],
+)
+def test_a_hello_with_impossible_sizes_is_refused(name: str, value: object) -> None:
+    kind, payload, _ = split(written())[0]
+    hello = json.loads(payload) | {name: value}
+    with pytest.raises(StreamError, match="HELLO"):
+        list(read_take(io.BytesIO(record(kind, json.dumps(hello).encode()))))
+
+
+def test_a_length_is_checked_before_memory_is_taken() -> None:
+    class Header:
+        """Fails when more than a header is asked of it, as a reader that trusts the length would."""
+
+        def __init__(self, content: bytes) -> None:
+            self.source = io.BytesIO(content)
+
+        def readinto(self, buffer: memoryview, /) -> int:
+            assert len(buffer) <= 16
+            return self.source.readinto(buffer)
+
+    with pytest.raises(StreamError, match="bytes of text"):
+        list(read_take(Header(struct.pack("<4sIII", b"FTLK", 1, 0xFFFFFFFF, 0))))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda parts: [*parts[:2], (4, parts[9][1][:-4], 0)],  # too short a frame
+        lambda parts: [*parts[:2], (4, parts[8][1], 5)],  # a gap
+        lambda parts: [parts[0], parts[8]],  # no topology
+        lambda parts: [parts[0], (2, parts[1][1][:-4], 0)],  # too short a topology
+        lambda parts: [parts[0], (2, b"\xff" * len(parts[1][1]), 0)],  # indices out of range
+        lambda parts: [*parts[:2], (3, b"not json", 0)],
+        lambda parts: [*parts[:2], (99, b"", 0)],
+    ],
+)
+def test_damaged_records_are_refused(damage: Callable[[list[Part]], list[Part]]) -> None:
+    content = b"".join(record(*part) for part in damage(split(written())))
+    with pytest.raises(StreamError, match="cannot read"):
+        list(read_take(io.BytesIO(content)))
+
+
+def test_a_changed_byte_in_a_frame_is_noticed() -> None:
+    parts = split(written())
+    at = next(i for i, part in enumerate(parts) if part[0] == frame_stream.FRAME)
+    kind, payload, index = parts[at]
+    parts[at] = (kind, bytes([payload[0] ^ 1]) + payload[1:], index)
+    with pytest.raises(StreamError, match="damaged"):
+        list(read_take(io.BytesIO(b"".join(record(*part) for part in parts))))
+
+
+def test_a_source_that_breaks_its_promise_is_a_programming_error() -> None:
+    class Gap(FakeAnimator):
+        def frames(self, *_: object) -> Iterator[FrameBatch]:
+            yield FrameBatch(3, np.zeros((1, 25, 3), np.float32))
+
+    with pytest.raises(RuntimeError, match="do not follow frame 0"):
+        written(Gap())
