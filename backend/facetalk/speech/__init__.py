@@ -1,0 +1,1 @@
+"""Speech features: what the motion model hears of a clip."""
