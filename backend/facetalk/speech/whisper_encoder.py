@@ -1,4 +1,4 @@
-"""Whisper's log-mel spectrogram and the first blocks of its encoder (Radford et al. 2022) as speech features."""
+"""Speech features: Whisper's log-mel spectrogram and first encoder blocks (Radford et al. 2022)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,8 @@ FEATURE_RATE = 50
 FEATURE_SIZE = 768
 SAMPLES_PER_FEATURE = SAMPLE_RATE // FEATURE_RATE
 
-# Whisper hears 30 s at a time. Ten seconds hold all the context that speech sounds need, and a short line then costs
-# a third; neighbouring windows overlap and are cross-faded, so that no seam shows in the features.
+# Whisper hears 30 s at a time. Ten seconds hold all the context that speech sounds need, and a short line
+# then costs a third; neighbouring windows overlap and are cross-faded, so that no seam shows in the features.
 WINDOW = 500
 OVERLAP = 100
 HOP = WINDOW - OVERLAP
@@ -74,7 +74,7 @@ class WhisperEncoder:
 
     @torch.no_grad()
     def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
-        """The features of a clip in consecutive pieces ``[t, 768]``, each as soon as its window is encoded."""
+        """The features of a clip in consecutive pieces ``[t, 768]``, each as soon as it is encoded."""
         total = -(-len(samples) // SAMPLES_PER_FEATURE)
         peak = self._peak(samples)
         fade_in = (torch.arange(OVERLAP, device=self.device)[:, None] + 0.5) / OVERLAP
@@ -140,8 +140,8 @@ def _build_encoder(bundle: Bundle) -> nn.Module:
         max_source_positions=WINDOW,
     )
     encoder: nn.Module = TransformersEncoder(config)
-    # transformers puts the final layer norm on the last block's output even among the hidden states; we want what
-    # leaves the blocks.
+    # transformers puts the final layer norm on the last block's output even among the hidden states; we want
+    # what leaves the blocks.
     encoder.layer_norm = nn.Identity()
     weights = {name: tensor.float() for name, tensor in bundle.section("encoder").items()}
     weights["embed_positions.weight"] = sinusoids(WINDOW, width)
