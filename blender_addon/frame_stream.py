@@ -23,12 +23,12 @@ FRAME_LIMIT = 10_000_000  # four days at 25 frames per second
 NAME_LIMIT = 1024  # materials or groups
 
 
-class StreamError(Exception):
-    """The stream is not what docs/protocol.md says. The message is one sentence for the user."""
-
-
 class BackendError(Exception):
-    """The backend says why it cannot go on. The message is one sentence for the user."""
+    """The backend cannot go on, or is not there. The message is one sentence for the user."""
+
+
+class StreamError(BackendError):
+    """The stream was cut off, or is not what docs/protocol.md says."""
 
 
 class ByteSource(Protocol):

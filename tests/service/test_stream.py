@@ -1,4 +1,4 @@
-"""What the backend's ``stream`` writes, the add-on's ``frame_stream`` reads: both ends of docs/protocol.md."""
+"""What the backend's ``stream`` writes, the add-on's ``frame_stream`` reads: docs/protocol.md, both ends."""
 
 import io
 import json

@@ -81,11 +81,13 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
     frame_count = source.frame_count(clip, settings.fps)
     sink(hello_record(mesh, frame_count, settings, models=source.models, device=str(source.device)))
     sink(topology_record(mesh))
+
+    def report(stage: str, fraction: float) -> None:
+        sink(progress_record(stage, fraction))
+
     checksum = 0
     sent = 0
-    for batch in source.frames(
-        clip, settings, lambda stage, fraction: sink(progress_record(stage, fraction))
-    ):
+    for batch in source.frames(clip, settings, report):
         if batch.first != sent or batch.vertices.shape[1:] != mesh.vertices.shape:
             raise RuntimeError(
                 f"frames {batch.first}, shape {batch.vertices.shape}, do not follow frame {sent}"
