@@ -1,0 +1,1 @@
+"""Latent diffusion over expression codes: from speech features to takes."""

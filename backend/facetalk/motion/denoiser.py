@@ -1,0 +1,247 @@
+"""The denoiser: a transformer decoder that predicts the clean motion behind a noisy one from speech.
+
+After FaceTalk (Aneja et al., 2024): the whole window at once, FiLM conditioning on the diffusion time around
+every sublayer, cross-attention to speech through a diagonal alignment mask, speech replaced by a learned null
+for classifier-free guidance. Two things differ: every frame has its own diffusion time, so that known frames
+can be given clean, and positions are rotary, so that a window may have any length.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ROTARY_BASE = 1000.0  # frames; well above the longest window
+TIME_SCALE = 1000.0  # spreads the diffusion time 0..1 over the sinusoids' periods
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Sizes of a ``MotionDenoiser``; they go into the bundle.
+
+    Attributes:
+        code_size: E, numbers in an expression code.
+        feature_size: D, numbers in a speech feature.
+        width: of the hidden state; a multiple of ``2 * heads``.
+        layers: decoder layers.
+        heads: attention heads.
+        alignment_half_width: frame i hears speech of the frames i - this .. i + this (the paper: 0).
+        audio_kernel: frames that each of the audio encoder's two convolutions spans; odd.
+        time_width: of the diffusion time's embedding.
+    """
+
+    code_size: int
+    feature_size: int
+    width: int = 192
+    layers: int = 5
+    heads: int = 4
+    alignment_half_width: int = 3
+    audio_kernel: int = 5
+    time_width: int = 96
+
+
+class MotionDenoiser(nn.Module):
+    """Noisy codes ``[B, T, E]``, times ``[B, T]``, heard speech ``[B, T, W]`` -> clean codes ``[B, T, E]``.
+
+    Codes are normalised to about unit variance.
+    """
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.audio = AudioEncoder(config)
+        self.time = TimeEmbedding(config.time_width)
+        self.enter = nn.Linear(config.code_size, config.width)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.code_size))
+
+    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, present: Tensor | None = None) -> Tensor:
+        """Predict the clean codes.
+
+        Args:
+            noisy: ``[B, T, E]``.
+            time: ``[B, T]``, in [0, 1]; 0 marks a frame that is clean.
+            heard: ``[B, T, W]`` from ``audio`` or ``audio.silence``.
+            present: ``[B, T]`` bool, false where a shorter motion is padded; ``None``: all frames count.
+        """
+        frames = noisy.shape[1]
+        # Few times are distinct (one per motion, and 0 for known frames): embed each once, then hand out.
+        distinct, place = torch.unique(time, return_inverse=True)
+        moment = Moment(self.time(distinct), place)
+        rotation = rotary_angles(frames, self.config.width // self.config.heads, noisy.device)
+        alignment = alignment_mask(frames, self.config.alignment_half_width, noisy.device)
+        attended = None if present is None else present[:, None, None, :]
+        hidden = self.enter(noisy)
+        for layer in self.layers:
+            hidden = layer(hidden, moment, heard, rotation, alignment, attended)
+        return self.leave(hidden)  # type: ignore[no-any-return]
+
+
+class GuidedDenoiser:
+    """A denoiser that hears given speech, with classifier-free guidance (Ho and Salimans, 2022).
+
+    The answer is ``without + guidance * (with - without)``; both are computed as one batch. At guidance 1
+    only the answer with speech is needed, and only that is computed.
+    """
+
+    def __init__(self, network: MotionDenoiser, heard: Tensor, guidance: float) -> None:
+        self.network = network
+        self.guidance = guidance
+        self.heard = heard if guidance == 1.0 else torch.cat([heard, network.audio.silence(heard)])
+
+    def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
+        """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
+        if self.guidance == 1.0:
+            return self.network(noisy, time, self.heard)  # type: ignore[no-any-return]
+        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard)
+        with_speech, without = both.chunk(2)
+        return torch.lerp(without, with_speech, self.guidance)
+
+
+class AudioEncoder(nn.Module):
+    """Speech features ``[B, T, D]`` -> what the decoder hears ``[B, T, W]``: projection and local context.
+
+    The buffers ``mean`` and ``deviation`` hold the statistics of the training features: a few channels of a
+    speech encoder are many times larger than the rest and would otherwise drown it.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width, kernel = config.width, config.audio_kernel
+        self.register_buffer("mean", torch.zeros(config.feature_size))
+        self.register_buffer("deviation", torch.ones(config.feature_size))
+        self.normalise = nn.LayerNorm(config.feature_size)
+        self.project = nn.Linear(config.feature_size, width)
+        self.context = nn.ModuleList(nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(2))
+        self.leave = nn.LayerNorm(width)
+        self.null = nn.Parameter(torch.zeros(width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Encode ``[B, T, D]`` to ``[B, T, W]``; done once per window, not once per step."""
+        hidden = self.project(self.normalise((features - self.mean) / self.deviation)).transpose(1, 2)
+        for convolution in self.context:
+            hidden = hidden + convolution(functional.gelu(hidden))
+        return self.leave(hidden.transpose(1, 2))  # type: ignore[no-any-return]
+
+    def silence(self, heard: Tensor) -> Tensor:
+        """The learned null in place of all speech, in ``heard``'s shape ``[B, T, W]``."""
+        return self.null.to(heard.dtype).expand_as(heard)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Diffusion times: ``embedding`` ``[K, time_width]`` of the distinct, ``place`` ``[B, T]`` of each."""
+
+    embedding: Tensor
+    place: Tensor
+
+
+class TimeEmbedding(nn.Module):
+    """Diffusion times ``[K]`` -> ``[K, time_width]``: sinusoids and a small network."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.network = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, time: Tensor) -> Tensor:
+        """Embed times in [0, 1]."""
+        steps = torch.arange(self.width // 2, device=time.device, dtype=torch.float32)
+        frequency = TIME_SCALE ** (-steps / (self.width // 2))
+        angle = TIME_SCALE * time[:, None].float() * frequency
+        return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))  # type: ignore[no-any-return]
+
+
+class FilmNorm(nn.Module):
+    """Layer norm whose scale and shift come from the diffusion time (Perez et al., "FiLM", 2018)."""
+
+    def __init__(self, width: int, time_width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.film = nn.Linear(time_width, 2 * width)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+
+    def forward(self, hidden: Tensor, moment: Moment) -> Tensor:
+        """Normalise ``[B, T, W]`` and modulate every frame for its time."""
+        scale, shift = self.film(moment.embedding)[moment.place].chunk(2, dim=-1)
+        return torch.addcmul(shift, self.norm(hidden), 1 + scale)
+
+
+class Attention(nn.Module):
+    """Multi-head attention with rotary positions (Su et al., "RoFormer", 2021)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.leave = nn.Linear(width, width)
+
+    def forward(self, hidden: Tensor, source: Tensor, rotation: Tensor, mask: Tensor | None) -> Tensor:
+        """Attend from ``hidden`` to ``source``, both ``[B, T, W]``, where ``mask`` ``[..., T, T]`` is true."""
+        key, value = self.key_value(source).chunk(2, dim=-1)
+        heads = [self._split(each) for each in (self.query(hidden), key, value)]
+        query, key = rotate(heads[0], rotation), rotate(heads[1], rotation)
+        mixed = functional.scaled_dot_product_attention(query, key, heads[2], attn_mask=mask)
+        return self.leave(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _split(self, hidden: Tensor) -> Tensor:
+        return hidden.view(*hidden.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention over the window, cross-attention to speech, feed-forward; each behind its own FiLM."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.self_norm = FilmNorm(width, config.time_width)
+        self.self_attention = Attention(width, config.heads)
+        self.cross_norm = FilmNorm(width, config.time_width)
+        self.cross_attention = Attention(width, config.heads)
+        self.feed_norm = FilmNorm(width, config.time_width)
+        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(
+        self,
+        hidden: Tensor,
+        moment: Moment,
+        heard: Tensor,
+        rotation: Tensor,
+        alignment: Tensor,
+        attended: Tensor | None,
+    ) -> Tensor:
+        """One layer on ``[B, T, W]``; ``alignment`` ``[T, T]`` masks speech, ``attended`` padding."""
+        normed = self.self_norm(hidden, moment)
+        hidden = hidden + self.self_attention(normed, normed, rotation, attended)
+        hidden = hidden + self.cross_attention(self.cross_norm(hidden, moment), heard, rotation, alignment)
+        return hidden + self.feed_forward(self.feed_norm(hidden, moment))  # type: ignore[no-any-return]
+
+
+def alignment_mask(frames: int, half_width: int, device: torch.device) -> Tensor:
+    """``[T, T]`` bool: true where motion frame (row) may hear speech frame (column)."""
+    frame = torch.arange(frames, device=device)
+    return (frame[:, None] - frame[None, :]).abs() <= half_width
+
+
+def rotary_angles(frames: int, head_width: int, device: torch.device) -> Tensor:
+    """``[2, T, head_width]``: cosine and sine of the angle by which each frame's pairs of channels turn."""
+    pair = torch.arange(head_width // 2, device=device, dtype=torch.float32)
+    turn = torch.outer(
+        torch.arange(frames, device=device, dtype=torch.float32), ROTARY_BASE ** (-2 * pair / head_width)
+    )
+    turn = turn.repeat(1, 2)
+    return torch.stack([turn.cos(), turn.sin()])
+
+
+def rotate(channels: Tensor, rotation: Tensor) -> Tensor:
+    """Turn ``[B, H, T, head_width]`` by ``rotary_angles``, so that products depend on distances alone."""
+    first, second = channels.chunk(2, dim=-1)
+    turned = torch.cat([-second, first], dim=-1)
+    same_kind = rotation.to(channels.dtype)
+    return torch.addcmul(channels * same_kind[0], turned, same_kind[1])

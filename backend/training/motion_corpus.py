@@ -1,0 +1,220 @@
+"""The motion model's training data: speech features and rig weights of utterances, and their codes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from facetalk.bundle import read_bundle
+from facetalk.errors import UserError
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.rig import RIG_CONTROLS
+
+CORPUS_FORMAT = 1
+STATISTICS_CHUNK = 8192  # frames
+MEASURES = ("lip_height", "mouth_width", "left_eye", "right_eye")
+# Rows of the head's nine measuring points: minuend, subtrahend and axis (x across, y up) of each measure.
+MEASURE_POINTS = ((0, 1, 1), (2, 3, 0), (4, 5, 1), (6, 7, 1))
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recorded or synthesised line: frames ``start`` to ``start + frames`` of its corpus' arrays."""
+
+    name: str
+    voice: str
+    held_out: bool
+    start: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class MotionCorpus:
+    """A corpus folder: utterances one after the other in two memory-mapped arrays.
+
+    Attributes:
+        features: ``[N, D]`` speech features at 50 Hz.
+        rig_weights: ``[N, R]``, columns as ``RIG_CONTROLS``.
+        utterances: where each utterance lies.
+        sources: licence and attribution lines of the recordings and voices.
+    """
+
+    features: NDArray[np.float16]
+    rig_weights: NDArray[np.float16]
+    utterances: tuple[Utterance, ...]
+    sources: tuple[str, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open a corpus folder.
+
+        Raises:
+            UserError: it is missing, of another format, or its parts do not fit together.
+        """
+        manifest = _read_manifest(folder / "manifest.json")
+        features = _open_array(folder / "features.npy", manifest["feature_size"])
+        rig_weights = _open_array(folder / "rig_weights.npy", len(RIG_CONTROLS))
+        utterances = tuple(
+            Utterance(each["name"], each["voice"], each["split"] == "held_out", each["start"], each["frames"])
+            for each in manifest["utterances"]
+        )
+        end = max((each.start + each.frames for each in utterances), default=0)
+        if not len(features) == len(rig_weights) >= end or end == 0:
+            raise UserError(
+                f"{folder}: the arrays and the manifest's utterances differ in length: make the corpus again."
+            )
+        return cls(features, rig_weights, utterances, tuple(manifest["sources"]))
+
+    def read(self, utterance: Utterance, first: int, frames: int) -> tuple[Tensor, Tensor]:
+        """Features ``[frames, D]`` and rig weights ``[frames, R]`` of an utterance from frame ``first``."""
+        span = slice(utterance.start + first, utterance.start + first + frames)
+        features = torch.from_numpy(self.features[span].astype(np.float32))
+        return features, torch.from_numpy(self.rig_weights[span].astype(np.float32))
+
+
+@dataclass(frozen=True)
+class CodeSpace:
+    """The head's expression codes as training sees them.
+
+    Attributes:
+        rig_to_code: ``[R, E]``, codes are ``rig_weights @ rig_to_code``.
+        code_to_measures: ``[E, 4]``, the linear change of each of ``MEASURES``, over the eyes' distance.
+        measures_at_rest: ``[4]``, the neutral face's, over the eyes' distance.
+    """
+
+    rig_to_code: Tensor
+    code_to_measures: Tensor
+    measures_at_rest: Tensor
+
+    @classmethod
+    def load(cls, head: Path) -> Self:
+        """Read the code space from a head bundle.
+
+        Raises:
+            UserError: the bundle is missing, damaged, or was trained without a rig.
+        """
+        bundle = read_bundle(head, "head")
+        rig_to_code = bundle.tensor("rig_to_code", (len(RIG_CONTROLS), None)).float()
+        size = rig_to_code.shape[1]
+        to_points = bundle.tensor("code_to_points", (size, 9, 3)).float()
+        rest = bundle.tensor("points_rest", (9, 3)).float()
+        distance = bundle.tensor("eye_distance", ()).float()
+        return cls(rig_to_code, _measures(to_points) / distance, _measures(rest) / distance)
+
+    def measures(self, codes: Tensor) -> Tensor:
+        """``MEASURES`` ``[..., 4]`` of codes ``[..., E]``, over the distance of the outer eye corners."""
+        return codes @ self.code_to_measures + self.measures_at_rest
+
+
+@dataclass(frozen=True)
+class CorpusStatistics:
+    """Means and deviations over training frames: features ``[D]``, codes ``[E]``, measures ``[4]``."""
+
+    feature_mean: Tensor
+    feature_deviation: Tensor
+    code_mean: Tensor
+    code_deviation: Tensor
+    measure_deviation: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops: ``features`` ``[B, T, D]``, ``codes`` ``[B, T, E]``, ``present`` ``[B, T]`` (false: padding)."""
+
+    features: Tensor
+    codes: Tensor
+    present: Tensor
+
+
+class TrainingFrames:
+    """Draws crops from the training utterances of several corpora, every frame with the same chance."""
+
+    def __init__(self, corpora: list[MotionCorpus], space: CodeSpace) -> None:
+        self.space = space
+        self.lines = [(corpus, line) for corpus in corpora for line in corpus.utterances if not line.held_out]
+        if not self.lines:
+            raise UserError("No utterance of the corpus is marked for training: make the corpus again.")
+        frames = np.array([line.frames for _, line in self.lines], dtype=np.float64)
+        self.chance = frames / frames.sum()
+
+    def draw(self, size: int, frames: int, generator: np.random.Generator) -> Batch:
+        """A batch of ``size`` crops of ``frames`` frames, shorter utterances padded with zeros."""
+        features, codes = [], []
+        present = torch.zeros(size, frames, dtype=torch.bool)
+        for row, choice in enumerate(generator.choice(len(self.lines), size=size, p=self.chance)):
+            corpus, line = self.lines[choice]
+            length = min(frames, line.frames)
+            heard, weights = corpus.read(line, int(generator.integers(line.frames - length + 1)), length)
+            padding = (0, 0, 0, frames - length)
+            features.append(torch.nn.functional.pad(heard, padding))
+            codes.append(torch.nn.functional.pad(weights @ self.space.rig_to_code, padding))
+            present[row, :length] = True
+        return Batch(torch.stack(features), torch.stack(codes), present)
+
+    def statistics(self) -> CorpusStatistics:
+        """Statistics over all training frames, read in chunks."""
+        features, codes, measures = _Moments(), _Moments(), _Moments()
+        for corpus, line in self.lines:
+            for first in range(0, line.frames, STATISTICS_CHUNK):
+                heard, weights = corpus.read(line, first, min(STATISTICS_CHUNK, line.frames - first))
+                code = weights @ self.space.rig_to_code
+                features.add(heard)
+                codes.add(code)
+                measures.add(self.space.measures(code))
+        return CorpusStatistics(*features.result(), *codes.result(), measures.result()[1])
+
+
+class _Moments:
+    """Running sums for mean and standard deviation per column, in float64."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum: Tensor | float = 0.0
+        self.squares: Tensor | float = 0.0
+
+    def add(self, rows: Tensor) -> None:
+        self.count += len(rows)
+        self.sum = self.sum + rows.double().sum(0)
+        self.squares = self.squares + rows.double().square().sum(0)
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        mean = torch.as_tensor(self.sum) / self.count
+        variance = torch.as_tensor(self.squares) / self.count - mean.square()
+        # A column that never moves must not turn rounding into signal: it is left at its own scale.
+        deviation = torch.where(variance > 1e-8, variance.clamp(min=0).sqrt(), 1.0)
+        return mean.float(), deviation.float()
+
+
+def _measures(points: Tensor) -> Tensor:
+    """``[..., 9, 3]`` -> ``[..., 4]``: signed, so that lips pressed past each other are more than closed."""
+    return torch.stack([points[..., a, axis] - points[..., b, axis] for a, b, axis in MEASURE_POINTS], dim=-1)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a corpus manifest: make the corpus again.") from error
+    if manifest.get("format") != CORPUS_FORMAT:
+        raise UserError(
+            f"{path} has corpus format {manifest.get('format')}, not {CORPUS_FORMAT}: make the corpus again."
+        )
+    if manifest.get("controls") != list(RIG_CONTROLS):
+        raise UserError(f"{path} was made for other rig controls: make the corpus again.")
+    return dict(manifest)
+
+
+def _open_array(path: Path, columns: int) -> NDArray[np.float16]:
+    try:
+        array: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: make the corpus again.") from error
+    if array.dtype != np.float16 or array.ndim != 2 or array.shape[1] != columns:
+        raise UserError(
+            f"{path} has shape {array.shape} of {array.dtype}, not [N, {columns}] of float16: make it again."
+        )
+    return array

@@ -1,0 +1,412 @@
+"""Train the motion model: ``python -m training.train_motion --corpus FOLDER --head BUNDLE --output BUNDLE``.
+
+The learning rate follows a wall-clock budget, so that the same command finishes in the same time on any
+machine. The same command resumes a run that was stopped. See ``docs/training.md``.
+"""
+
+import argparse
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from facetalk.bundle import write_bundle
+from facetalk.errors import UserError
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.schedule import LAST_TIME, add_noise
+from facetalk.motion.takes import MotionModel, SamplingSettings
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.motion_corpus import (
+    Batch,
+    CodeSpace,
+    CorpusStatistics,
+    MotionCorpus,
+    TrainingFrames,
+)
+from training.motion_evaluation import generate_curves, held_out_lines, scores
+
+log = logging.getLogger(__name__)
+
+LICENCE = "MIT"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that shapes a run.
+
+    The loss is the squared error of codes, of their velocity and of the mouth and lid measures. Each term is
+    a quadratic of a linear map of the codes, so the best answer stays the same (the posterior mean); the
+    weights only say which errors a small model mends first. The paper: plain squared error, ``velocity =
+    measures = 0``.
+
+    Attributes:
+        minutes: of wall clock, evaluation and checkpoints included.
+        batch: crops per step.
+        window: frames per crop.
+        peak_rate: of learning, after the warm-up.
+        warm_up: steps.
+        weight_decay: of AdamW.
+        average: decay of the weights' moving average, which is what is exported.
+        velocity: weight of the error of frame-to-frame differences.
+        measures: weight of the error of lip height, mouth width and lid openings.
+        energy_power: codes' dimensions count with their standard deviation to this power.
+        audio_dropout: share of crops that hear the null, for classifier-free guidance.
+        known_share: share of crops that see some of their frames clean, as windows of long takes and edits
+            do.
+        scale: codes of a crop are multiplied by a factor drawn from this range (the paper's augmentation).
+        feature_noise: standard deviation of noise on the normalised speech features.
+        feature_dropout: share of a crop's speech channels that are set to their mean.
+        checkpoint_seconds, evaluation_seconds: between two of each.
+        evaluation_lines: held-out utterances sampled at an evaluation.
+        seed: of weights, batches and noise.
+    """
+
+    minutes: float = 30.0
+    batch: int = 16
+    window: int = 200
+    peak_rate: float = 1e-3
+    warm_up: int = 100
+    weight_decay: float = 0.01
+    average: float = 0.998
+    velocity: float = 4.0
+    measures: float = 0.5
+    energy_power: float = 1.0
+    audio_dropout: float = 0.1
+    known_share: float = 0.5
+    scale: tuple[float, float] = (0.85, 1.15)
+    feature_noise: float = 0.3
+    feature_dropout: float = 0.1
+    checkpoint_seconds: float = 60.0
+    evaluation_seconds: float = 240.0
+    evaluation_lines: int = 12
+    seed: int = 0
+
+
+class MotionTraining:
+    """One run: network, optimiser, moving average, and the data they are fed from.
+
+    Attributes:
+        step: optimiser steps taken.
+        seconds: of wall clock spent, over all resumptions.
+    """
+
+    def __init__(
+        self,
+        corpora: list[MotionCorpus],
+        space: CodeSpace,
+        sizes: dict[str, int],
+        settings: TrainingSettings,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.corpora, self.space, self.settings = corpora, space, settings
+        self.device, self.precision = device, precision
+        self.frames = TrainingFrames(corpora, space)
+        config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # torch's initialisers take no generator
+            self.network = MotionDenoiser(config).to(device)
+        self.averaged = MotionDenoiser(config).to(device)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.peak_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+        )
+        self.step, self.seconds = 0, 0.0
+
+    def start(self) -> None:
+        """Begin from scratch: measure the data and set the network's normalisation."""
+        self.statistics = _to(self.device, self.frames.statistics())
+        self.network.audio.mean.copy_(self.statistics.feature_mean)
+        self.network.audio.deviation.copy_(self.statistics.feature_deviation)
+        self.averaged.load_state_dict(self.network.state_dict())
+
+    def take_step(self) -> float:
+        """One optimiser step; returns its loss."""
+        rate = learning_rate(self.settings, self.step, self.seconds)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        # Every step has its own generators, so that a resumed run draws what an unbroken one would have.
+        draw = np.random.default_rng([self.settings.seed, self.step])
+        batch = self.frames.draw(self.settings.batch, self.settings.window, draw)
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return loss.item()
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The loss of one batch; noise, times and augmentation are drawn from ``generator``, on the CPU."""
+        settings, statistics = self.settings, self.statistics
+        size, frames = batch.present.shape
+        factor = torch.empty(size, 1, 1).uniform_(*settings.scale, generator=generator)
+        codes = (batch.codes * factor).to(self.device)
+        clean = (codes - statistics.code_mean) / statistics.code_deviation
+        present = batch.present.to(self.device)
+        known = draw_known(size, frames, settings.known_share, generator).to(self.device)
+        level = LAST_TIME * torch.rand(size, 1, generator=generator)
+        level = level.expand(size, frames).to(self.device).masked_fill(known, 0.0)
+        noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        noisy = torch.where(known[..., None], clean, add_noise(clean, noise, level))
+        heard = self._hear(batch.features, generator)
+        answer = self.network(noisy, level, heard, present).float()
+        return self._error(answer - clean, present & ~known)
+
+    def _hear(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        settings, audio = self.settings, self.network.audio
+        size, _, channels = features.shape
+        features = features.to(self.device)
+        noise = torch.randn(features.shape, generator=generator).to(self.device)
+        features = features + settings.feature_noise * audio.deviation * noise
+        lost = torch.rand(size, 1, channels, generator=generator) < settings.feature_dropout
+        heard: Tensor = audio(torch.where(lost.to(self.device), audio.mean, features))
+        deaf = torch.rand(size, 1, 1, generator=generator) < settings.audio_dropout
+        return torch.where(deaf.to(self.device), audio.silence(heard), heard)
+
+    def _error(self, error: Tensor, counted: Tensor) -> Tensor:
+        """Squared errors of codes, velocity and measures, over the ``counted`` frames ``[B, T]``."""
+        settings, statistics = self.settings, self.statistics
+        energy = statistics.code_deviation**settings.energy_power
+        error_of_codes = error * (energy / energy.mean()).sqrt()
+        to_measures = statistics.code_deviation[:, None] * self.space.code_to_measures.to(self.device)
+        error_of_measures = error @ (to_measures / statistics.measure_deviation)
+        pairs = counted[:, 1:] & counted[:, :-1]
+        moving = _mean_square(error_of_codes.diff(dim=1), pairs)
+        moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
+        still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(
+            error_of_measures, counted
+        )
+        return still + settings.velocity * moving
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        for kept, current in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            kept.lerp_(current, 1 - decay)
+
+    def model(self) -> MotionModel:
+        """The moving average as a model that samples takes."""
+        mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
+        return MotionModel(self.averaged, mean, deviation, SamplingSettings(window=self.settings.window))
+
+    def evaluate(self) -> dict[str, float]:
+        """Scores on held-out utterances; empty where the corpora hold none out."""
+        lines = held_out_lines(self.corpora, self.settings.evaluation_lines)
+        return scores(generate_curves(self.model(), self.space, lines), self.space) if lines else {}
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint."""
+        tensors = {f"network.{name}": each for name, each in self.network.state_dict().items()}
+        tensors |= {f"averaged.{name}": each for name, each in self.averaged.state_dict().items()}
+        tensors |= {f"statistics.{name}": each for name, each in vars(self.statistics).items()}
+        for name, parameter in self.network.named_parameters():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if parameter in self.optimiser.state:
+                    tensors[f"{moment}.{name}"] = self.optimiser.state[parameter][moment]
+        config = asdict(self.network.config)
+        save_checkpoint(folder, tensors, {"step": self.step, "seconds": self.seconds, "denoiser": config})
+
+    def resume(self, folder: Path) -> bool:
+        """Continue from a folder's checkpoint; false where there is none.
+
+        Raises:
+            UserError: the checkpoint is of a network of other sizes.
+        """
+        found = load_checkpoint(folder)
+        if found is None:
+            return False
+        tensors, state = found
+        if state["denoiser"] != asdict(self.network.config):
+            raise UserError(f"{folder} holds a run of other sizes: choose another --run folder or remove it.")
+        for part in ("network", "averaged"):
+            module = getattr(self, part)
+            module.load_state_dict(_section(tensors, part))
+        self.statistics = _to(self.device, CorpusStatistics(**_section(tensors, "statistics")))
+        self.step, self.seconds = state["step"], state["seconds"]
+        for name, parameter in self.network.named_parameters():
+            if f"exp_avg.{name}" in tensors:
+                moments = {
+                    kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")
+                }
+                self.optimiser.state[parameter] = {"step": torch.tensor(float(self.step)), **moments}
+        return True
+
+    def export(self, folder: Path, quality: dict[str, float]) -> None:
+        """Write the moving average as a motion bundle, weights in float16."""
+        tensors = {f"denoiser.{name}": each.half() for name, each in self.averaged.state_dict().items()}
+        # Statistics stay in float32: a speech channel's may be beyond what float16 holds.
+        for name in ("audio.mean", "audio.deviation"):
+            tensors[f"denoiser.{name}"] = self.averaged.state_dict()[name]
+        tensors["code_mean"], tensors["code_deviation"] = (
+            self.statistics.code_mean,
+            self.statistics.code_deviation,
+        )
+        sources = dict.fromkeys(line for corpus in self.corpora for line in corpus.sources)
+        write_bundle(
+            folder,
+            kind="motion",
+            name=folder.name,
+            config={"denoiser": asdict(self.network.config), "sampling": asdict(self.model().settings)},
+            tensors=tensors,
+            licence=LICENCE,
+            attributions=list(sources),
+            training={
+                **asdict(self.settings),
+                "steps": self.step,
+                "seconds": round(self.seconds),
+                "held_out": quality,
+            },
+        )
+
+
+def learning_rate(settings: TrainingSettings, step: int, seconds: float) -> float:
+    """Linear warm-up by steps, then a cosine over the wall-clock budget down to a hundredth."""
+    spent = min(seconds / (60 * settings.minutes), 1.0)
+    warm = min((step + 1) / settings.warm_up, 1.0)
+    return settings.peak_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
+
+
+def draw_known(size: int, frames: int, share: float, generator: torch.Generator) -> Tensor:
+    """Which frames each crop sees clean, ``[size, frames]`` bool.
+
+    A ``share`` of the crops knows something: most a start (as windows of a long take do), some both ends (a
+    range edit) or a few single frames (key poses).
+    """
+    place = torch.arange(frames)
+    kind = torch.rand(size, 1, generator=generator) / share if share else torch.ones(size, 1)
+    start = torch.rand(size, 1, generator=generator) * min(50, frames // 2)
+    end = frames - torch.rand(size, 1, generator=generator) * min(50, frames // 2)
+    keys = torch.rand(size, frames, generator=generator) < 0.02
+    begun, ended = place < start, place >= end
+    known = torch.where(kind < 0.6, begun, torch.where(kind < 0.85, begun | ended, keys))
+    return known & (kind < 1.0)
+
+
+def train(training: MotionTraining, run: Path, output: Path) -> dict[str, float]:
+    """Train until the wall-clock budget is spent, then evaluate and export; returns the last scores."""
+    settings = training.settings
+    last_save = last_evaluation = training.seconds
+    clock = _stopwatch()
+    while training.seconds < 60 * settings.minutes:
+        loss = training.take_step()
+        training.seconds += clock()
+        if training.step % 20 == 0 or training.step == 1:
+            _record(run, {"step": training.step, "seconds": training.seconds, "loss": loss})
+        if training.seconds - last_evaluation > settings.evaluation_seconds:
+            last_evaluation = training.seconds
+            _record(run, {"step": training.step, "seconds": training.seconds, **training.evaluate()})
+        if training.seconds - last_save > settings.checkpoint_seconds:
+            last_save = training.seconds
+            training.save(run)
+        training.seconds += clock()
+    training.save(run)
+    quality = training.evaluate()
+    _record(run, {"step": training.step, "seconds": training.seconds, **quality})
+    training.export(output, quality)
+    return quality
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        training = _prepare(options)
+        if options.export_only:
+            if training.step == 0:
+                raise UserError(f"{options.run} holds no checkpoint to export: train first.")
+            training.export(options.output, training.evaluate())
+        else:
+            train(training, options.run, options.output)
+    except UserError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> MotionTraining:
+    corpora = [MotionCorpus.load(folder) for folder in options.corpus]
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
+    device = torch.device(name)
+    precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+    sizes = {"width": options.width, "layers": options.layers, "alignment_half_width": options.alignment}
+    settings = TrainingSettings(minutes=options.minutes, batch=options.batch, seed=options.seed)
+    training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, device, precision)
+    if not training.resume(options.run):
+        training.start()
+    return training
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.train_motion", description=__doc__)
+    parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="corpus folders")
+    parser.add_argument("--head", type=Path, required=True, help="head bundle whose codes are learned")
+    parser.add_argument("--output", type=Path, required=True, help="motion bundle to write")
+    parser.add_argument("--run", type=Path, default=Path("work/motion_run"), help="checkpoints and log")
+    parser.add_argument("--minutes", type=float, default=TrainingSettings.minutes, help="wall-clock budget")
+    parser.add_argument("--batch", type=int, default=TrainingSettings.batch, help="crops per step")
+    parser.add_argument("--width", type=int, default=DenoiserConfig.width)
+    parser.add_argument("--layers", type=int, default=DenoiserConfig.layers)
+    parser.add_argument(
+        "--alignment", type=int, default=DenoiserConfig.alignment_half_width, help="mask half width"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
+    parser.add_argument(
+        "--export-only", action="store_true", help="write the bundle from the run's checkpoint"
+    )
+    return parser.parse_args(arguments)
+
+
+def _mean_square(error: Tensor, counted: Tensor) -> Tensor:
+    """Mean over the ``counted`` frames ``[B, T]`` of the squared ``error`` ``[B, T, C]``, averaged over C."""
+    return (error.square().mean(-1) * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _section(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    start = name + "."
+    return {key[len(start) :]: tensor for key, tensor in tensors.items() if key.startswith(start)}
+
+
+def _to(device: torch.device, statistics: CorpusStatistics) -> CorpusStatistics:
+    return CorpusStatistics(*(each.to(device) for each in vars(statistics).values()))
+
+
+def _stopwatch() -> Callable[[], float]:
+    """A function that returns the seconds since its last call."""
+    last = time.monotonic()
+
+    def lap() -> float:
+        nonlocal last
+        now = time.monotonic()
+        spent, last = now - last, now
+        return spent
+
+    return lap
+
+
+def _record(run: Path, entry: dict[str, Any]) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+    log.info("%s", "  ".join(f"{key} {value:.4g}" for key, value in entry.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

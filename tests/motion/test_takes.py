@@ -1,0 +1,187 @@
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from facetalk.bundle import write_bundle
+from facetalk.errors import Cancelled, UserError
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.samplers import KnownFrames
+from facetalk.motion.takes import (
+    MotionModel,
+    SamplingSettings,
+    TakeProgress,
+    Window,
+    frame_noise,
+    plan_windows,
+)
+from torch import Tensor
+
+CODES, FEATURES = 5, 7
+CONFIG = DenoiserConfig(CODES, FEATURES, width=16, layers=2, heads=2, time_width=8)
+SETTINGS = SamplingSettings(steps=3, guidance=1.5, window=40, context=8, look_ahead=5)
+CPU = torch.device("cpu")
+
+
+def drawn(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def model() -> MotionModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MotionDenoiser(CONFIG)
+    return MotionModel(network, drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5, SETTINGS)
+
+
+def test_same_seed_is_bit_equal_and_another_differs(model: MotionModel) -> None:
+    features = drawn(100, FEATURES)
+    first, again, other = (model.sample(features, seed=seed) for seed in (3, 3, 4))
+    assert first.shape == (100, CODES)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+
+
+def test_the_global_generator_is_neither_read_nor_moved(model: MotionModel) -> None:
+    features = drawn(60, FEATURES)
+    first = model.sample(features, seed=3)
+    before = torch.get_rng_state()
+    torch.rand(5)
+    assert torch.equal(model.sample(features, seed=3), first)
+    torch.set_rng_state(before)
+    model.sample(features, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_clip_s_start_does_not_depend_on_what_follows_its_window(model: MotionModel) -> None:
+    features = drawn(100, FEATURES)
+    short = next(model.stream(features[:70], seed=0))
+    assert torch.equal(short, next(model.stream(features, seed=0)))
+
+
+def test_noise_depends_on_seed_and_frame_alone() -> None:
+    whole = frame_noise(7, 0, 300, CODES)
+    for start, stop in ((0, 1), (63, 65), (64, 128), (130, 299)):
+        assert torch.equal(frame_noise(7, start, stop, CODES), whole[start:stop])
+    assert not torch.equal(frame_noise(8, 0, 300, CODES), whole)
+    assert whole.std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_stream_is_the_take_and_starts_before_the_last_window(model: MotionModel) -> None:
+    features, seen = drawn(100, FEATURES), []
+
+    def watch(progress: TakeProgress) -> None:
+        seen.append((progress.window, progress.step.done))
+
+    stream = model.stream(features, seed=0, callback=watch)
+    first = next(stream)
+    assert len(first) == SETTINGS.window - SETTINGS.look_ahead
+    assert seen == [(0, 1), (0, 2), (0, 3)]
+    assert torch.equal(torch.cat([first, *stream]), model.sample(features, seed=0))
+    assert seen[-1] == (len(list(plan_windows(100, SETTINGS))) - 1, 3)
+
+
+@pytest.mark.parametrize("frames", [1, 8, 39, 40, 41, 75, 76, 500])
+def test_windows_cover_every_frame_once(frames: int) -> None:
+    windows = list(plan_windows(frames, SETTINGS))
+    emitted = [frame for window in windows for frame in range(window.emit_from, window.emit_to)]
+    assert emitted == list(range(frames))
+    assert all(window.stop - window.start <= SETTINGS.window for window in windows)
+    for earlier, later in pairwise(windows):
+        assert later.start == earlier.emit_to - SETTINGS.context
+        assert earlier.stop - earlier.emit_to == SETTINGS.look_ahead
+
+
+def test_windows_are_planned_one_at_a_time() -> None:
+    assert next(plan_windows(10**12, SETTINGS)) == Window(0, 40, 0, 35)
+
+
+def test_a_window_continues_the_one_before(model: MotionModel) -> None:
+    seen: list[Tensor] = []
+
+    def watch(progress: TakeProgress) -> None:
+        seen.append(progress.step.denoised[0])
+
+    codes = model.sample(drawn(60, FEATURES), seed=0, callback=watch)
+    context = (codes[27:35] - model.code_mean) / model.code_deviation
+    assert torch.allclose(seen[-1][:8], context, atol=1e-5)
+
+
+def test_known_frames_are_bit_equal_and_the_rest_follows(model: MotionModel) -> None:
+    features = drawn(100, FEATURES)
+    known = KnownFrames(drawn(100, CODES, seed=8), torch.zeros(100, dtype=torch.bool))
+    known.mask[20:38] = True
+    known.mask[90] = True
+    edited = model.sample(features, seed=0, known=known)
+    assert torch.equal(edited[known.mask], known.codes[known.mask])
+    free = model.sample(features, seed=0)
+    assert not torch.allclose(edited[~known.mask][:20], free[~known.mask][:20])
+
+
+def test_known_everywhere_samples_nothing_else(model: MotionModel) -> None:
+    known = KnownFrames(drawn(50, CODES, seed=8), torch.ones(50, dtype=torch.bool))
+    assert torch.equal(model.sample(drawn(50, FEATURES), seed=0, known=known), known.codes)
+
+
+def test_callback_stops_a_take_within_a_step(model: MotionModel) -> None:
+    fractions = []
+
+    def stop(progress: TakeProgress) -> None:
+        fractions.append(progress.fraction)
+        if progress.window == 1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        model.sample(drawn(100, FEATURES), seed=0, callback=stop)
+    assert len(fractions) == SETTINGS.steps + 1
+    assert fractions == sorted(fractions)
+
+
+@pytest.mark.parametrize(
+    ("frames", "steps", "guidance", "word"),
+    [
+        (0, 3, 1.0, "no sound"),
+        (9, 0, 1.0, "steps"),
+        (9, 3, -1.0, "Guidance"),
+        (9, 3, float("nan"), "Guidance"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    model: MotionModel, frames: int, steps: int, guidance: float, word: str
+) -> None:
+    with pytest.raises(UserError, match=word):
+        model.sample(drawn(frames, FEATURES), seed=0, steps=steps, guidance=guidance)
+
+
+def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> None:
+    tensors = {f"denoiser.{name}": each for name, each in model.denoiser.state_dict().items()}
+    write_bundle(
+        tmp_path / "motion",
+        kind="motion",
+        name="motion",
+        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
+        tensors={**tensors, "code_mean": model.code_mean, "code_deviation": model.code_deviation},
+        licence="MIT",
+        attributions=[],
+        training={},
+    )
+    loaded = MotionModel.load(tmp_path / "motion", CPU)
+    features = drawn(50, FEATURES)
+    assert torch.equal(loaded.sample(features, seed=2), model.sample(features, seed=2))
+
+
+def test_a_bundle_with_other_sizes_names_its_folder(model: MotionModel, tmp_path: Path) -> None:
+    write_bundle(
+        tmp_path / "motion",
+        kind="motion",
+        name="motion",
+        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
+        tensors={"code_mean": model.code_mean, "code_deviation": model.code_deviation},
+        licence="MIT",
+        attributions=[],
+        training={},
+    )
+    with pytest.raises(UserError, match="motion"):
+        MotionModel.load(tmp_path / "motion", CPU)

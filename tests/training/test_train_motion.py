@@ -1,0 +1,215 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from facetalk.bundle import read_bundle, write_bundle
+from facetalk.motion.takes import MotionModel
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
+from training.rig import RIG_CONTROLS
+from training.train_motion import MotionTraining, TrainingSettings, draw_known, learning_rate, main
+
+CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
+CPU = torch.device("cpu")
+SIZES = {"width": 32, "layers": 2, "alignment_half_width": 1}
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head bundle with only what training reads: a linear code, and points that move with it."""
+    draw = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("heads") / "head"
+    rest = np.zeros((9, 3))
+    rest[[2, 4, 6], [0, 1, 1]] = 0.5
+    tensors = {
+        "rig_to_code": draw.normal(size=(len(RIG_CONTROLS), CODES)) / 4,
+        "code_to_points": draw.normal(size=(CODES, 9, 3)) / 10,
+        "points_rest": rest,
+        "eye_distance": np.array(1.0),
+    }
+    write_bundle(
+        folder,
+        kind="head",
+        name="head",
+        config={},
+        tensors={name: torch.from_numpy(each).float() for name, each in tensors.items()},
+        licence="MIT",
+        attributions=[],
+        training={},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus whose rig weights are a smooth function of its features."""
+    draw = np.random.default_rng(1)
+    folder = tmp_path_factory.mktemp("corpora")
+    white = draw.normal(size=(LINES * FRAMES + 8, 4))
+    driver = np.stack([np.convolve(column, np.ones(9) / 3, mode="valid") for column in white.T], axis=1)
+    features = driver @ draw.normal(size=(4, FEATURES))
+    weights = 1 / (1 + np.exp(-driver @ draw.normal(size=(4, len(RIG_CONTROLS)))))
+    np.save(folder / "features.npy", features.astype(np.float16))
+    np.save(folder / "rig_weights.npy", weights.astype(np.float16))
+    lines = [
+        {
+            "name": f"line{number}",
+            "voice": "held" if number == LINES - 1 else "voice",
+            "text": "",
+            "language": "en",
+            "source": "made",
+            "split": "held_out" if number == LINES - 1 else "train",
+            "start": number * FRAMES,
+            "frames": FRAMES,
+        }
+        for number in range(LINES)
+    ]
+    manifest = {
+        "format": 1,
+        "feature_size": FEATURES,
+        "controls": RIG_CONTROLS,
+        "rate": 50,
+        "sources": ["Made by this test, CC0."],
+        "utterances": lines,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def prepared(corpus: Path, head: Path) -> MotionTraining:
+    space = CodeSpace.load(head)
+    settings = TrainingSettings(minutes=1.0, batch=4, window=60, evaluation_lines=2, warm_up=5)
+    return MotionTraining([MotionCorpus.load(corpus)], space, SIZES, settings, CPU, torch.float32)
+
+
+def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_path: Path) -> None:
+    run, output = tmp_path / "run", tmp_path / "motion"
+    command = [
+        *("--corpus", str(corpus), "--head", str(head), "--output", str(output), "--run", str(run)),
+        *("--width", "32", "--layers", "2", "--alignment", "1", "--batch", "4", "--device", "cpu"),
+    ]
+    assert main([*command, "--minutes", "0.03"]) == 0
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert entries[0]["step"] == 1
+    assert entries[-1].keys() >= {"lip_height_correlation", "closure_recall", "mouth_width_correlation"}
+    first = read_bundle(output, "motion")
+    assert first.tensors["denoiser.enter.weight"].dtype is torch.float16
+    assert json.loads((output / "manifest.json").read_text())["attributions"] == ["Made by this test, CC0."]
+
+    assert main([*command, "--minutes", "0.05"]) == 0
+    resumed = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()][len(entries) :]
+    assert resumed[0]["step"] > entries[-1]["step"]
+    assert resumed[-1]["seconds"] > entries[-1]["seconds"]
+
+    before = read_bundle(output, "motion").tensors
+    assert main([*command, "--export-only"]) == 0
+    after = read_bundle(output, "motion").tensors
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    model = MotionModel.load(output, CPU)
+    assert (
+        model.sample(torch.randn(70, FEATURES, generator=torch.Generator().manual_seed(0)), seed=0)
+        .isfinite()
+        .all()
+    )
+
+
+def test_training_learns_to_follow_the_sound(corpus: Path, head: Path) -> None:
+    training = prepared(corpus, head)
+    training.start()
+    losses = [training.take_step() for _ in range(150)]
+    assert np.mean(losses[-20:]) < np.mean(losses[:5]) / 2
+    assert training.evaluate()["lip_height_correlation"] > 0.7
+
+
+def test_a_resumed_run_takes_the_steps_of_an_unbroken_one(corpus: Path, head: Path, tmp_path: Path) -> None:
+    unbroken = prepared(corpus, head)
+    unbroken.start()
+    for _ in range(4):
+        unbroken.take_step()
+    unbroken.save(tmp_path)
+    expected = [unbroken.take_step() for _ in range(3)]
+    resumed = prepared(corpus, head)
+    assert resumed.resume(tmp_path)
+    assert [resumed.take_step() for _ in range(3)] == expected
+    for ours, theirs in zip(resumed.averaged.parameters(), unbroken.averaged.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path) is None
+    for step in (1, 2):
+        save_checkpoint(tmp_path, {"weight": torch.full((3,), float(step))}, {"step": step})
+    tensors, state = load_checkpoint(tmp_path) or ({}, {})
+    assert state["step"] == 2
+    assert tensors["weight"].tolist() == [2, 2, 2]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_mean_of_the_loss_counts_neither_padding_nor_known_frames(corpus: Path, head: Path) -> None:
+    training = prepared(corpus, head)
+    training.start()
+    counted = torch.zeros(2, 10, dtype=torch.bool)
+    counted[0, :6] = True
+    error = torch.randn(2, 10, CODES, generator=torch.Generator().manual_seed(0))
+    changed = torch.where(counted[..., None], error, 100.0)
+    assert torch.equal(training._error(error, counted), training._error(changed, counted))
+    assert training._error(error, counted) > training._error(error / 2, counted)
+
+
+def test_batches_come_from_training_lines_alone(corpus: Path, head: Path) -> None:
+    held = MotionCorpus.load(corpus)
+    frames = TrainingFrames([held], CodeSpace.load(head))
+    assert len(frames.lines) == LINES - 1
+    batch = frames.draw(16, 200, np.random.default_rng(0))
+    assert batch.codes.shape == (16, 200, CODES)
+    assert batch.present.sum(1).tolist() == [FRAMES] * 16
+    assert not batch.codes[~batch.present].any()
+    line = held.utterances[-1]
+    features = torch.from_numpy(held.features[line.start : line.start + 5].astype(np.float32))
+    assert not any(torch.equal(crop[:5], features) for crop in batch.features)
+
+
+def test_statistics_normalise_the_training_codes(corpus: Path, head: Path) -> None:
+    frames = TrainingFrames([MotionCorpus.load(corpus)], CodeSpace.load(head))
+    statistics = frames.statistics()
+    codes = torch.cat(
+        [c.read(line, 0, line.frames)[1] @ frames.space.rig_to_code for c, line in frames.lines]
+    )
+    assert torch.allclose(statistics.code_mean, codes.mean(0), atol=1e-4)
+    assert torch.allclose(statistics.code_deviation, codes.std(0), rtol=1e-2)
+
+
+def test_known_frames_are_drawn_for_their_share_of_crops() -> None:
+    known = draw_known(4000, 100, 0.5, torch.Generator().manual_seed(0))
+    assert known.any(1).float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert known.float().mean(1).max() < 1
+    assert not draw_known(50, 100, 0.0, torch.Generator().manual_seed(0)).any()
+
+
+def test_the_rate_warms_up_and_follows_the_clock() -> None:
+    settings = TrainingSettings(minutes=10, warm_up=10, peak_rate=1.0)
+    rates = [learning_rate(settings, step, 0.0) for step in range(10)]
+    assert rates == sorted(rates)
+    assert rates[-1] == 1.0
+    assert learning_rate(settings, 99, 300) == pytest.approx(0.505)
+    assert learning_rate(settings, 99, 600) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("fault", ["missing", "format", "controls", "length"])
+def test_a_wrong_corpus_ends_in_one_sentence(
+    fault: str, corpus: Path, head: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "corpus"
+    if fault != "missing":
+        folder.mkdir()
+        manifest = json.loads((corpus / "manifest.json").read_text())
+        manifest |= {"format": {"format": 9}, "controls": {"controls": ["jaw"]}}.get(fault, {})
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        for name in ("features.npy", "rig_weights.npy"):
+            np.save(folder / name, np.load(corpus / name)[: 10 if fault == "length" else None])
+    command = ["--corpus", str(folder), "--head", str(head), "--output", str(tmp_path / "out")]
+    assert main([*command, "--run", str(tmp_path / "run")]) == 1
+    assert str(folder) in caplog.text
+    assert not (tmp_path / "out").exists()
