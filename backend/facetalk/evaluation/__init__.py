@@ -1,0 +1,1 @@
+"""How good the speech is, in numbers (``docs/measures.md``)."""

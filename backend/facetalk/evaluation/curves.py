@@ -1,0 +1,100 @@
+"""The curves of generated takes, for our own report and for anybody else's."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from facetalk.clip import Clip, load_clip
+from facetalk.errors import UserError
+from facetalk.evaluation.measures import CURVE_RATE, Curve, face_curves
+from facetalk.take import FrameBatch, TakeSettings
+
+if TYPE_CHECKING:
+    from facetalk.topology.template import FaceMesh
+
+SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".caf", ".m4a", ".aac"}
+VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi"}
+
+Progress = Callable[[str, float], None]
+
+
+class Performer(Protocol):
+    """What turns clips into posed faces: ``facetalk.animate.Animator``."""
+
+    def mesh(self, identity: str) -> "FaceMesh":
+        """The neutral face of one identity."""
+
+    def frames(
+        self, clip: Clip, settings: TakeSettings, progress: Progress | None = None
+    ) -> Iterator[FrameBatch]:
+        """The posed frames of one take, in order."""
+
+
+def generated_curves(performer: Performer, clip: Clip, seed: int = 0) -> Curve:
+    """The curves ``[ceil(50 * seconds), 4]`` of one take at 50 Hz, columns as in ``measures.CURVES``."""
+    settings = TakeSettings(seed=seed, fps=float(CURVE_RATE))
+    landmarks = performer.mesh(settings.identity).landmarks
+    batches = [face_curves(batch.vertices, landmarks) for batch in performer.frames(clip, settings)]
+    return np.concatenate(batches)
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The sound and video files of a folder by name, each of them read once to be sure of it.
+
+    Raises:
+        UserError: there is no such folder, no such file in it, or one of them cannot be read.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: give the folder that holds the recordings.")
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES | VIDEO_SUFFIXES
+    )
+    if not paths:
+        raise UserError(f"{folder} holds no sound files: give the folder that holds the recordings.")
+    for path in paths:
+        load_clip(path)
+    return paths
+
+
+def write_curves(performer: Performer, folder: Path, out: Path, progress: Progress) -> None:
+    """Generate one take for every sound file of a folder and write its curves.
+
+    Args:
+        performer: what makes the takes; seed 0, the average identity.
+        folder: sound files.
+        out: the ``.npz`` to write, whole or not at all: float32 ``[frames, 4]`` under each file's name,
+            columns as in ``measures.CURVES``, and their ``fps``.
+        progress: told of each file's name and the share of files that are done.
+
+    Raises:
+        UserError: a sound file cannot be read, or ``out`` cannot be written.
+    """
+    require_writable(out)
+    paths = sound_files(folder)
+    curves: dict[str, Curve] = {}
+    for done, path in enumerate(paths):
+        progress(path.name, done / len(paths))
+        curves[path.name] = generated_curves(performer, load_clip(path))
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        staged = Path(scratch) / "curves.npz"
+        np.savez_compressed(staged, fps=np.float32(CURVE_RATE), **curves)
+        os.replace(staged, out)
+    progress(out.name, 1.0)
+
+
+def require_writable(out: Path) -> None:
+    """Check before the work that its result can be put there.
+
+    Raises:
+        UserError: the folder is not there or not writable, or a folder lies in the way.
+    """
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: give the name of the file to write.")
+    if not out.parent.is_dir():
+        raise UserError(f"The folder {out.parent} does not exist: create it first.")
+    if not os.access(out.parent, os.W_OK):
+        raise UserError(f"The folder {out.parent} is not writable: choose another.")

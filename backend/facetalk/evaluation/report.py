@@ -1,0 +1,217 @@
+"""Judge generated takes by recordings of people whose lips were tracked."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from facetalk.clip import SAMPLE_RATE, Clip, load_clip
+from facetalk.errors import UserError
+from facetalk.evaluation import measures
+from facetalk.evaluation.curves import Performer, Progress, generated_curves, sound_files
+from facetalk.evaluation.measures import (
+    CURVE_RATE,
+    CURVES,
+    LIP_HEIGHT,
+    MOUTH_WIDTH,
+    Closures,
+    Curve,
+    LagCorrelation,
+)
+
+# The table's columns, with their decimal places.
+COLUMNS = {
+    "lip height r": 2,
+    "best r": 2,
+    "lag ms": 0,
+    "mouth width r": 2,
+    "closure recall": 2,
+    "closure precision": 2,
+    "closures found": 2,
+    "jitter %": 2,
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one performance of one clip compares with the recording.
+
+    Attributes:
+        height: inner-lip height against the recording's.
+        width: mouth width against the recording's.
+        closures: shut lips against the recording's; ``None`` for what has no lips to shut.
+        jitter: of the inner-lip height.
+    """
+
+    height: LagCorrelation
+    width: LagCorrelation
+    closures: Closures | None
+    jitter: float
+
+
+@dataclass(frozen=True)
+class TalkerScores:
+    """One recording: the scores of several takes, of its loudness, and what the recording itself does.
+
+    Attributes:
+        name: of the recording.
+        seconds: how long it is.
+        takes: one score for each seed.
+        loudness: the baseline.
+        variation: ``[4]``, how far the takes differ, as ``measures.take_variation``.
+        blinks: in all takes together.
+        recorded_jitter: of the recording's inner-lip height.
+        recorded_blinks: in the recording.
+    """
+
+    name: str
+    seconds: float
+    takes: list[Score]
+    loudness: Score
+    variation: NDArray[np.float64]
+    blinks: int
+    recorded_jitter: float
+    recorded_blinks: int
+
+
+def evaluate_talkers(
+    performer: Performer, folder: Path, takes: int, progress: Progress
+) -> list[TalkerScores]:
+    """Generate takes for every recording of a folder and compare them with its tracked curves.
+
+    Args:
+        performer: what makes the takes.
+        folder: sound files and ``curves.npz``: float32 ``[frames, 4]`` under each file's stem, columns as in
+            ``measures.CURVES``, its frame rate under ``STEM@fps``.
+        takes: how many seeds for each recording.
+        progress: told of each recording's name and the share that is done.
+
+    Raises:
+        UserError: a recording or its curves are missing or damaged.
+    """
+    paths = sound_files(folder)
+    recorded = read_recorded_curves(folder / "curves.npz", [path.stem for path in paths])
+    scores = []
+    for done, path in enumerate(paths):
+        progress(path.name, done / len(paths))
+        scores.append(_score_talker(performer, path.stem, load_clip(path), *recorded[path.stem], takes))
+    progress("done", 1.0)
+    return scores
+
+
+def read_recorded_curves(path: Path, names: list[str]) -> dict[str, tuple[Curve, float]]:
+    """The tracked curves ``[frames, 4]`` and the frame rate of each named recording.
+
+    Raises:
+        UserError: the file or one of the recordings is missing or has another shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for name in names for key in (name, f"{name}@fps") if key not in archive]
+            if missing:
+                raise UserError(
+                    f"{path} holds nothing named {missing[0]}: track that recording or take it away."
+                )
+            found = {name: (np.asarray(archive[name]), float(archive[f"{name}@fps"])) for name in names}
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: put the tracked curves beside the recordings.") from error
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or no archive of curves: get it again.") from error
+    for name, (curves, fps) in found.items():
+        if curves.ndim != 2 or curves.shape[1] != len(CURVES) or len(curves) < 2 or not 1 <= fps <= 1000:
+            raise UserError(f"{path}: {name} has shape {curves.shape} at {fps} fps: [frames, 4] is needed.")
+    return found
+
+
+def _score_talker(
+    performer: Performer, name: str, clip: Clip, curves: Curve, fps: float, takes: int
+) -> TalkerScores:
+    generated = [generated_curves(performer, clip, seed) for seed in range(takes)]
+    loudness = measures.loudness(clip.samples, SAMPLE_RATE)
+    frames = min(len(loudness), len(generated[0]), int((len(curves) - 1) / fps * CURVE_RATE) + 1)
+    recorded = measures.resample(curves, fps, frames)
+    generated = [take[:frames] for take in generated]
+    louder = loudness[:frames]
+    return TalkerScores(
+        name=name,
+        seconds=frames / CURVE_RATE,
+        takes=[_score(take, recorded) for take in generated],
+        loudness=Score(
+            measures.lag_correlation(louder, recorded[:, LIP_HEIGHT]),
+            measures.lag_correlation(louder, recorded[:, MOUTH_WIDTH]),
+            None,
+            measures.jitter(louder),
+        ),
+        variation=measures.take_variation(np.stack(generated)),
+        blinks=sum(measures.count_blinks(take) for take in generated),
+        recorded_jitter=measures.jitter(recorded[:, LIP_HEIGHT]),
+        recorded_blinks=measures.count_blinks(recorded),
+    )
+
+
+def _score(generated: Curve, recorded: Curve) -> Score:
+    return Score(
+        measures.lag_correlation(generated[:, LIP_HEIGHT], recorded[:, LIP_HEIGHT]),
+        measures.lag_correlation(generated[:, MOUTH_WIDTH], recorded[:, MOUTH_WIDTH]),
+        measures.closures(generated[:, LIP_HEIGHT], recorded[:, LIP_HEIGHT]),
+        measures.jitter(generated[:, LIP_HEIGHT]),
+    )
+
+
+def score_values(score: Score) -> list[float]:
+    """A score as the numbers of the table, in the order of ``COLUMNS``; NaN where there is none."""
+    missing = float("nan")
+    shut = score.closures or Closures(missing, missing, missing)
+    return [
+        score.height.at_zero,
+        score.height.best,
+        1000 * score.height.lag,
+        score.width.at_zero,
+        *shut,
+        100 * score.jitter,
+    ]
+
+
+def median_values(rows: list[list[float]]) -> list[float]:
+    """The median of each column over the rows that have a number there."""
+    columns = [[value for value in column if not np.isnan(value)] for column in zip(*rows, strict=True)]
+    return [float(np.median(column)) if column else float("nan") for column in columns]
+
+
+def report_table(scores: list[TalkerScores]) -> Table:
+    """One row for each recording (median over takes), the median over recordings, and the baseline."""
+    table = Table("recording", title="Generated takes against tracked lips")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    talkers = [median_values([score_values(take) for take in talker.takes]) for talker in scores]
+    baseline = [score_values(talker.loudness) for talker in scores]
+    for talker, values in zip(scores, talkers, strict=True):
+        table.add_row(talker.name, *_format(values))
+    table.add_section()
+    table.add_row("median", *_format(median_values(talkers)), style="bold")
+    table.add_row("loudness alone", *_format(median_values(baseline)))
+    return table
+
+
+def summary_lines(scores: list[TalkerScores]) -> list[str]:
+    """What the table has no column for: how takes vary, blinks, and the recordings' own jitter."""
+    variation = np.median([talker.variation for talker in scores], axis=0)
+    minutes = sum(talker.seconds for talker in scores) / 60
+    takes = len(scores[0].takes)
+    blinks = sum(talker.blinks for talker in scores) / (minutes * takes)
+    recorded_blinks = sum(talker.recorded_blinks for talker in scores) / minutes
+    recorded_jitter = 100 * float(np.median([talker.recorded_jitter for talker in scores]))
+    by_curve = ", ".join(f"{name} {value:.2f}" for name, value in zip(CURVES, variation, strict=True))
+    return [
+        f"Variation over {takes} takes (1: as far apart as moments of one take): {by_curve}.",
+        f"Blinks per minute: {blinks:.1f}; in the recordings {recorded_blinks:.1f}.",
+        f"Jitter of the recordings: {recorded_jitter:.2f} %.",
+    ]
+
+
+def _format(values: list[float]) -> list[str]:
+    cells = zip(values, COLUMNS.values(), strict=True)
+    return ["-" if np.isnan(value) else f"{value:.{places}f}" for value, places in cells]

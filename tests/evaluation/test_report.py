@@ -1,0 +1,169 @@
+"""Generated takes against recordings, and the curves we hand to others."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+import soundfile
+
+if TYPE_CHECKING:
+    from facetalk.topology.template import FaceMesh
+from numpy.typing import NDArray
+from rich.console import Console
+
+from facetalk.clip import SAMPLE_RATE, Clip, load_clip
+from facetalk.errors import UserError
+from facetalk.evaluation import measures
+from facetalk.evaluation.curves import generated_curves, write_curves
+from facetalk.evaluation.report import evaluate_talkers, report_table, summary_lines
+from facetalk.take import FrameBatch, TakeSettings
+
+SECONDS = 3.0
+LANDMARKS = {
+    name: index
+    for index, name in enumerate(
+        [
+            "inner_lip_upper",
+            "inner_lip_lower",
+            "mouth_corner_left",
+            "mouth_corner_right",
+            "upper_lid_left",
+            "lower_lid_left",
+            "upper_lid_right",
+            "lower_lid_right",
+            "outer_eye_left",
+            "outer_eye_right",
+        ]
+    )
+}
+
+
+class LoudMouth:
+    """Ten points for a face that opens its mouth when it is loud; each seed a little wider."""
+
+    def mesh(self, identity: str) -> "FaceMesh":
+        return cast("FaceMesh", SimpleNamespace(landmarks=LANDMARKS))
+
+    def frames(
+        self, clip: Clip, settings: TakeSettings, progress: Callable[[str, float], None] | None = None
+    ) -> Iterator[FrameBatch]:
+        assert settings.fps == measures.CURVE_RATE
+        opening = measures.loudness(clip.samples, SAMPLE_RATE) * (1 + 0.1 * settings.seed)
+        vertices = np.zeros((len(opening), len(LANDMARKS), 3), np.float32)
+        vertices[:, LANDMARKS["inner_lip_lower"], 2] = -opening
+        vertices[:, LANDMARKS["mouth_corner_left"], 0] = 0.5
+        for side in ("left", "right"):
+            vertices[:, LANDMARKS[f"upper_lid_{side}"], 2] = 0.1
+        vertices[:, LANDMARKS["outer_eye_left"], 0] = 1.0
+        for first in range(0, len(opening), 32):
+            yield FrameBatch(first, vertices[first : first + 32])
+
+
+def quiet(stage: str, fraction: float) -> None:
+    assert 0.0 <= fraction <= 1.0
+
+
+def babble(seed: int) -> NDArray[np.float64]:
+    random = np.random.default_rng(seed)
+    time = np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    envelope = np.maximum(0, np.sin(2 * np.pi * 1.7 * time + seed))
+    return np.asarray(envelope * random.normal(0, 0.1, len(time)))
+
+
+@pytest.fixture
+def talkers(tmp_path: Path) -> Path:
+    """Three recordings whose lips move as ``LoudMouth`` does, seen by a camera of 25 fps."""
+    folder = tmp_path / "talkers"
+    folder.mkdir()
+    recorded: dict[str, NDArray[np.float32]] = {}
+    for seed, name in enumerate(["ann", "bob", "cay"]):
+        soundfile.write(folder / f"{name}.flac", babble(seed), SAMPLE_RATE)
+        curves = generated_curves(LoudMouth(), load_clip(folder / f"{name}.flac"))
+        recorded |= {name: curves[::2], f"{name}@fps": np.array(25, np.float32)}
+    np.savez(folder / "curves.npz", **recorded)
+    return folder
+
+
+def test_who_moves_as_recorded_gets_full_marks(talkers: Path) -> None:
+    scores = evaluate_talkers(LoudMouth(), talkers, 2, quiet)
+    assert [talker.name for talker in scores] == ["ann", "bob", "cay"]
+    for talker in scores:
+        assert len(talker.takes) == 2
+        for take in talker.takes:
+            assert take.height.at_zero > 0.98
+            assert take.height.lag == 0.0
+            assert take.closures is not None
+            assert take.closures.recall > 0.95
+            assert np.isnan(take.width.at_zero)  # its width never moves
+        assert talker.loudness.height.at_zero > 0.98
+        assert talker.loudness.closures is None
+        assert 0.0 < talker.variation[measures.LIP_HEIGHT] < 0.2
+
+
+def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
+    scores = evaluate_talkers(LoudMouth(), talkers, 2, quiet)
+    text = io.StringIO()
+    Console(width=160, file=text).print(report_table(scores))
+    rows = {
+        cells[0]: cells[1:]
+        for line in text.getvalue().splitlines()
+        if (cells := re.split(r"\s*[│┃]\s*", line)[1:-1])
+    }
+    assert list(rows) == ["recording", "ann", "bob", "cay", "median", "loudness alone"]
+    assert rows["recording"][0] == "lip height r"
+    assert rows["median"][0] == f"{np.median([talker.takes[0].height.at_zero for talker in scores]):.2f}"
+    assert rows["loudness alone"][4:7] == ["-", "-", "-"]
+    assert "over 2 takes" in summary_lines(scores)[0]
+
+
+def test_curves_are_written_under_the_files_names(talkers: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    write_curves(LoudMouth(), talkers, out, quiet)
+    with np.load(out, allow_pickle=False) as curves:
+        assert set(curves.files) == {"ann.flac", "bob.flac", "cay.flac", "fps"}
+        assert curves["fps"] == 50
+        assert curves["ann.flac"].shape == (150, 4)
+        assert curves["ann.flac"].dtype == np.float32
+        expected = measures.loudness(load_clip(talkers / "ann.flac").samples, SAMPLE_RATE)
+        np.testing.assert_allclose(curves["ann.flac"][:, measures.LIP_HEIGHT], expected, rtol=1e-5)
+        np.testing.assert_allclose(curves["ann.flac"][:, measures.LEFT_EYE], 0.1, rtol=1e-5)
+
+
+def test_one_bad_recording_leaves_nothing_behind(talkers: Path, tmp_path: Path) -> None:
+    (talkers / "dan.wav").write_bytes(b"no sound")
+    out = tmp_path / "out.npz"
+    with pytest.raises(UserError, match=r"dan\.wav is damaged"):
+        write_curves(LoudMouth(), talkers, out, quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["talkers"]
+
+
+@pytest.mark.parametrize(("out", "reason"), [("gone/out.npz", "does not exist"), (".", "is a folder")])
+def test_curves_that_cannot_be_written_are_refused_first(
+    talkers: Path, tmp_path: Path, out: str, reason: str
+) -> None:
+    with pytest.raises(UserError, match=reason):
+        write_curves(LoudMouth(), talkers, tmp_path / out, quiet)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no sound files"):
+        evaluate_talkers(LoudMouth(), tmp_path, 1, quiet)
+    with pytest.raises(UserError, match="is not a folder"):
+        evaluate_talkers(LoudMouth(), tmp_path / "gone", 1, quiet)
+
+
+def test_recordings_without_curves_are_refused(talkers: Path) -> None:
+    soundfile.write(talkers / "eve.wav", babble(4), SAMPLE_RATE)
+    with pytest.raises(UserError, match="nothing named eve"):
+        evaluate_talkers(LoudMouth(), talkers, 1, quiet)
+    (talkers / "curves.npz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match="is damaged"):
+        evaluate_talkers(LoudMouth(), talkers, 1, quiet)
+    (talkers / "curves.npz").unlink()
+    with pytest.raises(UserError, match="does not exist"):
+        evaluate_talkers(LoudMouth(), talkers, 1, quiet)
