@@ -1,1 +1,34 @@
-"""FaceTalk: a recorded line on Blender's timeline becomes an animated head."""
+"""FaceTalk: a recorded line on Blender's timeline becomes an animated head.
+
+bpy is imported in ``register`` and ``unregister`` only, so that the modules that need no Blender (the frame
+stream, the client, the backend process) can be imported without one.
+"""
+
+
+def register() -> None:
+    """Blender enables the add-on."""
+    import bpy
+
+    from . import operators, panels, preferences, settings, takes
+
+    takes.register()
+    settings.register()
+    for each in (*preferences.classes, *operators.classes, *panels.classes):
+        bpy.utils.register_class(each)
+
+
+def unregister() -> None:
+    """Blender disables the add-on, or ends: no thread, timer or process is left."""
+    import bpy
+
+    from . import backend_process, generation, operators, panels, preferences, settings, takes
+
+    running = generation.current
+    if running is not None:
+        running.cancel()
+        running.join()
+    backend_process.stop_shared_backend()
+    for each in reversed((*preferences.classes, *operators.classes, *panels.classes)):
+        bpy.utils.unregister_class(each)
+    settings.unregister()
+    takes.unregister()

@@ -25,6 +25,10 @@ CHOOSE_PYTHON = "set 'Backend Python' in the FaceTalk preferences to a Python th
 
 MODULE = "facetalk.service"
 
+last_health: Health | None = (
+    None  # of the backend that was ready last; set whole, so that any thread may read it
+)
+
 
 class Stopped(Exception):  # noqa: N818 - a wish of the user, not an error
     """The user no longer wants what was being waited for."""
@@ -96,12 +100,14 @@ class BackendProcess:
             BackendError: it ended, is of another protocol version, or could not load its models.
             Stopped: as asked.
         """
+        global last_health
         if self._client is None:
             waiting("start")
             self._client = self._read_ready(stopped)
         while True:
             health = self._client.health()
             if health.status == "ready":
+                last_health = health
                 return self._client, health
             if health.status == "failed":
                 raise BackendError(health.message)

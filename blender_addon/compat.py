@@ -1,0 +1,38 @@
+"""What differs between Blender 4.2 and 5.2, asked as "can it?", never as "which version?"."""
+
+from collections.abc import Collection
+
+import bpy
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the Sequencer shows; from 5.0 a workspace may show another than the window's."""
+    return getattr(context.workspace, "sequencer_scene", None) or context.scene
+
+
+def strips(editor: bpy.types.SequenceEditor) -> "Collection[bpy.types.Strip]":
+    """Every strip of a sequence editor, those inside meta strips too (``sequences`` until 4.4)."""
+    found: Collection[bpy.types.Strip] = (
+        editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+    )
+    return found
+
+
+def first_frame(strip: "bpy.types.Strip") -> int:
+    """The first frame in which the strip plays (``frame_final_start`` goes in 6.0)."""
+    return int(strip.left_handle if hasattr(strip, "left_handle") else strip.frame_final_start)
+
+
+def frame_count(strip: "bpy.types.Strip") -> int:
+    """How many frames the strip plays (``frame_final_duration`` goes in 6.0)."""
+    return int(strip.duration if hasattr(strip, "left_handle") else strip.frame_final_duration)
+
+
+def content_start(strip: "bpy.types.Strip") -> float:
+    """The frame at which the strip would begin if it were not trimmed (``frame_start`` goes in 6.0)."""
+    return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
+
+
+def is_retimed(strip: "bpy.types.Strip") -> bool:
+    """Whether the strip plays at another speed than it was recorded."""
+    return len(getattr(strip, "retiming_keys", ())) > 0

@@ -1,0 +1,113 @@
+"""A take in the making: what the receiver brings, the builder takes, a few milliseconds at a time."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import bpy
+
+from .client import Setting
+from .frame_stream import BackendError, Frame, Hello, Progress, Topology
+from .receiver import Failure, Message, SoundRead, TakeReceiver
+from .strip_sound import StripSound
+from .takes import TakeBuilder
+
+STAGES = {
+    "sound": "Reading the sound",
+    "start": "Starting the backend",
+    "load": "Loading the models",
+    "speech": "Listening",
+    "motion": "Finding the motion",
+    "decode": "Shaping the face",
+}
+STOP_SECONDS = 3.0  # how long unregistering waits for the thread
+
+current: "Generation | None" = None  # the one that panels show and that can be cancelled; one at a time
+
+
+class Generation:
+    """One take in the making. ``step`` it until it is done; ``cancel`` leaves nothing behind."""
+
+    def __init__(
+        self, scene: bpy.types.Scene, python: Path, sound: StripSound, settings: Mapping[str, Setting]
+    ) -> None:
+        """Start the work in its thread.
+
+        Args:
+            scene: receives the face.
+            python: the backend's.
+            sound: what is spoken.
+            settings: query values of ``POST /v1/jobs``.
+        """
+        global current
+        self.stage = "sound"
+        self.fraction = 0.0
+        self.face: bpy.types.Object = None
+        self.cancelled = False
+        self._builder = TakeBuilder(scene, sound)
+        self._receiver = TakeReceiver(python, sound, settings)
+        self._frame_count = 1
+        self._receiver.start()
+        current = self
+
+    @property
+    def status(self) -> str:
+        """One line for people."""
+        return f"{STAGES.get(self.stage, self.stage)} {self.fraction:.0%}"
+
+    def step(self, seconds: float) -> bool:
+        """Take in what has come, for at most about so long.
+
+        Returns:
+            whether there is more to do. When not, ``face`` is the new object.
+
+        Raises:
+            BackendError: the take cannot be made; what was built of it is removed.
+        """
+        try:
+            more = self._receiver.pump(time.perf_counter() + seconds, self._handle)
+            if not more:
+                self.face = self._builder.finish()
+                self._end()
+        except BaseException:
+            self.cancel()
+            raise
+        return more
+
+    def cancel(self) -> None:
+        """Stop, and remove what was built. The backend stops by itself soon after."""
+        self.abandon()
+        self._builder.discard()
+
+    def abandon(self) -> None:
+        """Stop without touching Blender's data, which may be going away as a whole."""
+        self.cancelled = True
+        self._receiver.stop()
+        self._end()
+
+    def join(self) -> None:
+        """Wait for the thread, so that none outlives the add-on."""
+        self._receiver.join(STOP_SECONDS)
+
+    def _handle(self, message: Message) -> None:
+        if isinstance(message, Failure):
+            raise BackendError(message.message)
+        if isinstance(message, SoundRead):
+            self._builder.sound_read(message.sha256)
+        elif isinstance(message, Progress):
+            if message.stage != "decode":  # the frames tell that better
+                self.stage, self.fraction = message.stage, message.fraction
+        elif isinstance(message, (Hello, Topology, Frame)):
+            self._builder.add(message)
+            self._show_progress(message)
+
+    def _show_progress(self, record: Hello | Topology | Frame) -> None:
+        if isinstance(record, Hello):
+            self._frame_count = record.frame_count
+        elif isinstance(record, Frame):
+            self.stage, self.fraction = "decode", (record.index + 1) / self._frame_count
+
+    def _end(self) -> None:
+        global current
+        if current is self:
+            current = None

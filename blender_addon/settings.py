@@ -1,0 +1,81 @@
+"""What the user asks of the next take; kept on the scene."""
+# mypy: disable-error-code="misc, valid-type"
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from . import backend_process
+from .client import Setting
+
+
+def _known_identities(
+    settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str
+) -> list[str]:
+    health = backend_process.last_health
+    return list(health.identities) if health is not None else ["average"]
+
+
+class FaceTalkSettings(bpy.types.PropertyGroup):
+    """The settings of the next take."""
+
+    identity: StringProperty(
+        name="Face", description="Whose head speaks", default="average", search=_known_identities
+    )
+    seed: IntProperty(
+        name="Seed", description="Every seed is another performance; the same seed is the same one", min=0
+    )
+    intensity: FloatProperty(
+        name="Intensity",
+        description="How strong the expression is: 0 is a still face, 1 is as the model has it",
+        default=1.0,
+        min=0.0,
+        max=10.0,
+        soft_max=2.0,
+        subtype="FACTOR",
+    )
+    use_guidance: BoolProperty(
+        name="Own Guidance", description="Use the value beside this in place of the model's own"
+    )
+    guidance: FloatProperty(
+        name="Guidance",
+        description="How strictly the motion follows the speech; lower is freer",
+        default=2.0,
+        min=0.0,
+        max=100.0,
+        soft_max=10.0,
+    )
+
+
+def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
+    """The settings as query values of ``POST /v1/jobs``.
+
+    Args:
+        settings: of the scene.
+        fps: the scene's true frame rate.
+    """
+    query: dict[str, Setting] = {
+        "identity": settings.identity,
+        "seed": settings.seed,
+        "fps": fps,
+        "intensity": round(settings.intensity, 6),  # Blender keeps 32 bits; the decimal is what was typed
+    }
+    if settings.use_guidance:
+        query["guidance"] = round(settings.guidance, 6)
+    return query
+
+
+classes = (FaceTalkSettings,)
+
+
+def register() -> None:
+    """Add ``Scene.facetalk``."""
+    for each in classes:
+        bpy.utils.register_class(each)
+    bpy.types.Scene.facetalk = PointerProperty(type=FaceTalkSettings)
+
+
+def unregister() -> None:
+    """Remove ``Scene.facetalk``; the data stays in the file."""
+    del bpy.types.Scene.facetalk
+    for each in reversed(classes):
+        bpy.utils.unregister_class(each)

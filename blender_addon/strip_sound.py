@@ -1,0 +1,73 @@
+"""The stretch of sound that a strip plays, decoded with Blender's audio library. Free of bpy."""
+
+import tempfile
+from dataclasses import dataclass
+from math import floor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16000  # Hz, what the backend works with
+RESAMPLING_QUALITY = 3  # the best aud offers
+
+
+class SoundError(Exception):
+    """The selected strip's sound cannot be used. The message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class StripSound:
+    """What a strip plays, taken out of Blender's data so that a thread may read it.
+
+    Attributes:
+        strip_name: of the strip.
+        source: the sound file, or its packed bytes.
+        source_start: seconds into the source at which the strip starts; negative if silence comes first.
+        first_frame: the scene frame of the strip's start.
+        frame_count: scene frames it plays.
+        fps: the scene's true rate, ``fps / fps_base``.
+    """
+
+    strip_name: str
+    source: Path | bytes
+    source_start: float
+    first_frame: int
+    frame_count: int
+    fps: float
+
+    def samples(self) -> NDArray[np.float32]:
+        """The sound, float32 ``[S]`` mono at ``SAMPLE_RATE``, just as long as the strip. Uses no bpy.
+
+        Raises:
+            SoundError: the file cannot be decoded, or has no sound where the strip plays.
+        """
+        if isinstance(self.source, Path):
+            return self._decode(self.source)
+        with tempfile.TemporaryDirectory(prefix="facetalk-") as folder:
+            path = Path(folder) / "packed-sound"
+            path.write_bytes(self.source)
+            return self._decode(path)
+
+    def _decode(self, path: Path) -> NDArray[np.float32]:
+        import aud  # not in every build of Blender, and the panels must draw without it
+
+        # Just short of the whole: one sample more, by rounding, would be one frame more.
+        length = floor(self.frame_count / self.fps * SAMPLE_RATE - 1e-6)
+        source_end = self.source_start + self.frame_count / self.fps
+        try:
+            sound = aud.Sound.file(str(path))
+            _ = sound.specs  # raises for a broken file, where data() would end the whole process
+            part = sound.limit(max(self.source_start, 0.0), max(source_end, 0.0))
+            heard = part.rechannel(1).resample(SAMPLE_RATE, RESAMPLING_QUALITY).data()
+        except aud.error as error:
+            raise SoundError(
+                f"The sound of the strip {self.strip_name!r} cannot be read ({error}): convert it to WAV."
+            ) from error
+        if not heard.size:
+            raise SoundError(f"The strip {self.strip_name!r} plays only silence: move or trim it anew.")
+        silence = round(max(-self.source_start, 0.0) * SAMPLE_RATE)
+        samples = np.zeros(length, np.float32)
+        heard = heard[: max(length - silence, 0), 0]
+        samples[silence : silence + len(heard)] = heard
+        return samples
