@@ -1,7 +1,5 @@
 """The curves of generated takes, for our own report and for anybody else's."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +9,7 @@ import numpy as np
 from facetalk.clip import Clip, load_clip
 from facetalk.errors import UserError
 from facetalk.evaluation.measures import CURVE_RATE, Curve, face_curves
+from facetalk.output_file import written_whole
 from facetalk.take import FrameBatch, TakeSettings
 
 if TYPE_CHECKING:
@@ -60,41 +59,20 @@ def sound_files(folder: Path) -> list[Path]:
     return paths
 
 
-def write_curves(performer: Performer, folder: Path, out: Path, progress: Progress) -> None:
-    """Generate one take for every sound file of a folder and write its curves.
+def write_curves(performer: Performer, paths: list[Path], out: Path, progress: Progress) -> None:
+    """Generate one take for every sound file and write its curves.
 
     Args:
         performer: what makes the takes; seed 0, the average identity.
-        folder: sound files.
+        paths: sound files, as from ``sound_files``.
         out: the ``.npz`` to write, whole or not at all: float32 ``[frames, 4]`` under each file's name,
             columns as in ``measures.CURVES``, and their ``fps``.
         progress: told of each file's name and the share of files that are done.
-
-    Raises:
-        UserError: a sound file cannot be read, or ``out`` cannot be written.
     """
-    require_writable(out)
-    paths = sound_files(folder)
     curves: dict[str, Curve] = {}
     for done, path in enumerate(paths):
         progress(path.name, done / len(paths))
         curves[path.name] = generated_curves(performer, load_clip(path))
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        staged = Path(scratch) / "curves.npz"
+    with written_whole(out) as staged:
         np.savez_compressed(staged, fps=np.float32(CURVE_RATE), **curves)
-        os.replace(staged, out)
     progress(out.name, 1.0)
-
-
-def require_writable(out: Path) -> None:
-    """Check before the work that its result can be put there.
-
-    Raises:
-        UserError: the folder is not there or not writable, or a folder lies in the way.
-    """
-    if out.is_dir():
-        raise UserError(f"{out} is a folder: give the name of the file to write.")
-    if not out.parent.is_dir():
-        raise UserError(f"The folder {out.parent} does not exist: create it first.")
-    if not os.access(out.parent, os.W_OK):
-        raise UserError(f"The folder {out.parent} is not writable: choose another.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from facetalk.clip import SAMPLE_RATE, Clip, load_clip
+from facetalk.clip import SAMPLE_RATE, load_clip
 from facetalk.errors import UserError
 from facetalk.evaluation import measures
 from facetalk.evaluation.curves import Performer, Progress, generated_curves, sound_files
@@ -33,6 +33,21 @@ COLUMNS = {
     "closures found": 2,
     "jitter %": 2,
 }
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A person whose lips were tracked.
+
+    Attributes:
+        path: the sound or video file.
+        curves: ``[frames, 4]``, columns as in ``measures.CURVES``, frame 0 at time 0.
+        fps: the camera's rate.
+    """
+
+    path: Path
+    curves: Curve
+    fps: float
 
 
 @dataclass(frozen=True)
@@ -77,66 +92,69 @@ class TalkerScores:
     recorded_blinks: int
 
 
-def evaluate_talkers(
-    performer: Performer, folder: Path, takes: int, progress: Progress
-) -> list[TalkerScores]:
-    """Generate takes for every recording of a folder and compare them with its tracked curves.
+def read_recordings(folder: Path) -> list[Recording]:
+    """Find the recordings of a folder and their tracked curves.
 
     Args:
-        performer: what makes the takes.
         folder: sound files and ``curves.npz``: float32 ``[frames, 4]`` under each file's stem, columns as in
             ``measures.CURVES``, its frame rate under ``STEM@fps``.
-        takes: how many seeds for each recording.
-        progress: told of each recording's name and the share that is done.
 
     Raises:
         UserError: a recording or its curves are missing or damaged.
     """
     paths = sound_files(folder)
-    recorded = read_recorded_curves(folder / "curves.npz", [path.stem for path in paths])
+    tracked = folder / "curves.npz"
+    try:
+        with np.load(tracked, allow_pickle=False) as archive:
+            missing = [key for path in paths for key in (path.stem, f"{path.stem}@fps") if key not in archive]
+            if missing:
+                raise UserError(f"{tracked} has nothing named {missing[0]}: track it or take the sound away.")
+            found = [
+                Recording(path, np.asarray(archive[path.stem]), float(archive[f"{path.stem}@fps"]))
+                for path in paths
+            ]
+    except FileNotFoundError as error:
+        raise UserError(f"{tracked} does not exist: put the tracked curves beside the recordings.") from error
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{tracked} is damaged or no archive of curves: get it again.") from error
+    for recording in found:
+        shape, fps = recording.curves.shape, recording.fps
+        if len(shape) != 2 or shape[0] < 2 or shape[1] != len(CURVES) or not 1 <= fps <= 1000:
+            name = recording.path.stem
+            raise UserError(f"{tracked}: {name} has shape {shape} at {fps} fps, [frames, 4] is needed.")
+    return found
+
+
+def evaluate_talkers(
+    performer: Performer, recordings: list[Recording], takes: int, progress: Progress
+) -> list[TalkerScores]:
+    """Generate takes for every recording and compare them with its tracked curves.
+
+    Args:
+        performer: what makes the takes.
+        recordings: as from ``read_recordings``.
+        takes: how many seeds for each recording.
+        progress: told of each recording's name and the share that is done.
+    """
     scores = []
-    for done, path in enumerate(paths):
-        progress(path.name, done / len(paths))
-        scores.append(_score_talker(performer, path.stem, load_clip(path), *recorded[path.stem], takes))
+    for done, recording in enumerate(recordings):
+        progress(recording.path.name, done / len(recordings))
+        scores.append(_score_talker(performer, recording, takes))
     progress("done", 1.0)
     return scores
 
 
-def read_recorded_curves(path: Path, names: list[str]) -> dict[str, tuple[Curve, float]]:
-    """The tracked curves ``[frames, 4]`` and the frame rate of each named recording.
-
-    Raises:
-        UserError: the file or one of the recordings is missing or has another shape.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for name in names for key in (name, f"{name}@fps") if key not in archive]
-            if missing:
-                raise UserError(
-                    f"{path} holds nothing named {missing[0]}: track that recording or take it away."
-                )
-            found = {name: (np.asarray(archive[name]), float(archive[f"{name}@fps"])) for name in names}
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: put the tracked curves beside the recordings.") from error
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or no archive of curves: get it again.") from error
-    for name, (curves, fps) in found.items():
-        if curves.ndim != 2 or curves.shape[1] != len(CURVES) or len(curves) < 2 or not 1 <= fps <= 1000:
-            raise UserError(f"{path}: {name} has shape {curves.shape} at {fps} fps: [frames, 4] is needed.")
-    return found
-
-
-def _score_talker(
-    performer: Performer, name: str, clip: Clip, curves: Curve, fps: float, takes: int
-) -> TalkerScores:
+def _score_talker(performer: Performer, recording: Recording, takes: int) -> TalkerScores:
+    clip = load_clip(recording.path)
     generated = [generated_curves(performer, clip, seed) for seed in range(takes)]
     loudness = measures.loudness(clip.samples, SAMPLE_RATE)
-    frames = min(len(loudness), len(generated[0]), int((len(curves) - 1) / fps * CURVE_RATE) + 1)
-    recorded = measures.resample(curves, fps, frames)
+    recorded_frames = int((len(recording.curves) - 1) / recording.fps * CURVE_RATE) + 1
+    frames = min(len(loudness), len(generated[0]), recorded_frames)
+    recorded = measures.resample(recording.curves, recording.fps, frames)
     generated = [take[:frames] for take in generated]
     louder = loudness[:frames]
     return TalkerScores(
-        name=name,
+        name=recording.path.stem,
         seconds=frames / CURVE_RATE,
         takes=[_score(take, recorded) for take in generated],
         loudness=Score(
@@ -183,7 +201,8 @@ def median_values(rows: list[list[float]]) -> list[float]:
 
 def report_table(scores: list[TalkerScores]) -> Table:
     """One row for each recording (median over takes), the median over recordings, and the baseline."""
-    table = Table("recording", title="Generated takes against tracked lips")
+    table = Table(title="Generated takes against tracked lips")
+    table.add_column("recording", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
     talkers = [median_values([score_values(take) for take in talker.takes]) for talker in scores]

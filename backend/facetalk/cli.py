@@ -1,0 +1,249 @@
+"""The command line: ``facetalk animate | evaluate | serve | doctor``.
+
+What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
+"""
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from facetalk import presets
+from facetalk.errors import UserError
+
+if TYPE_CHECKING:
+    from facetalk.animate import Animator
+
+app = typer.Typer(
+    help="Make a 3D head speak a recorded line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+PACKAGES = ("facetalk", "torch", "transformers", "numpy", "soundfile", "imageio-ffmpeg", "fastapi", "bpy")
+BUNDLES = {
+    "speech": presets.SPEECH_ENCODER,
+    "head": presets.HEAD,
+    "motion": presets.MOTION,
+    "topology": presets.TOPOLOGY,
+}
+FACE_STAGES = ("speech", "motion", "decode")  # from sound to posed vertices; the rest writes files
+
+_out = Console(soft_wrap=True, highlight=False, markup=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a GPU if there is one.")]
+
+
+class StageClock:
+    """One progress bar for each stage, and the seconds each has taken.
+
+    Stages take turns, one batch of frames after the other: the time since the last report belongs to the
+    stage that reports.
+
+    Attributes:
+        seconds: time of each stage so far, in the order in which they first reported.
+    """
+
+    def __init__(self, bars: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._last_report = time.perf_counter()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """A stage reports that this share of it, 0 to 1, is done."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=1.0)
+        self._bars.update(self._tasks[stage], completed=fraction)
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last_report
+        self._last_report = now
+
+
+@app.command()
+def animate(
+    speech: Annotated[Path, typer.Argument(help="A sound file, or a video file with sound.")],
+    blend: Annotated[Path | None, typer.Option(help="The Blender file to write.")] = None,
+    video: Annotated[Path | None, typer.Option(help="The preview to write, .mp4.")] = None,
+    identity: Annotated[str, typer.Option(help="Whose face.")] = "average",
+    seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
+    fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
+    guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Denoising steps.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Animate a head to speech: a .blend, a preview .mp4, or both."""
+    if blend is None and video is None:
+        raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
+    from facetalk.clip import load_clip
+    from facetalk.output_file import require_writable
+
+    for path, suffix in ((blend, ".blend"), (video, ".mp4")):
+        if path is not None:
+            require_writable(path, suffix)
+    clip = load_clip(speech)
+
+    animator, load_seconds = _load_animator(device)
+
+    from facetalk.device import describe_device
+    from facetalk.export import write_take
+    from facetalk.take import TakeSettings
+
+    settings = TakeSettings(identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps)
+    with _stage_bars() as clock:
+        write_take(animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
+    seconds = {"load models": load_seconds, **clock.seconds}
+    _print_summary(seconds, clip.seconds, describe_device(animator.device))
+    for path in (blend, video):
+        if path is not None:
+            _out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def evaluate(
+    talkers: Annotated[
+        Path | None, typer.Option(help="Folder of recordings with tracked lips (docs/measures.md).")
+    ] = None,
+    curves: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="FOLDER OUT.npz", help="Write the generated curves of every sound in a folder."),
+    ] = None,
+    takes: Annotated[int, typer.Option(min=1, help="Takes of each recording (with --talkers).")] = 3,
+    device: Device = "auto",
+) -> None:
+    """Measure generated takes against recordings, or write their curves for others to judge."""
+    if (talkers is None) == (curves is None):
+        raise typer.BadParameter("say one of --talkers FOLDER and --curves FOLDER OUT.npz")
+    from facetalk.evaluation.curves import sound_files, write_curves
+    from facetalk.evaluation.report import evaluate_talkers, read_recordings, report_table, summary_lines
+    from facetalk.output_file import require_writable
+
+    if talkers is not None:
+        recordings = read_recordings(talkers)
+        animator, _ = _load_animator(device)
+        with _one_bar() as progress:
+            scores = evaluate_talkers(animator, recordings, takes, progress)
+        _out.print(report_table(scores))
+        for line in summary_lines(scores):
+            _out.print(line)
+    if curves is not None:
+        folder, out = curves
+        require_writable(out, ".npz")
+        paths = sound_files(folder)
+        animator, _ = _load_animator(device)
+        with _one_bar() as progress:
+            write_curves(animator, paths, out, progress)
+        _out.print(f"{out}: {len(paths)} recordings")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
+    """Serve Blender's add-on until standard input ends; the token is in FACETALK_TOKEN."""
+    import logging
+
+    from facetalk.service.app import serve as serve_takes
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    serve_takes(port=port)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which device runs, and whether every model bundle is whole."""
+    from facetalk.bundle import read_bundle
+    from facetalk.device import choose_device, describe_device
+
+    table = Table("part", "state", title="FaceTalk", title_justify="left")
+    table.add_row("python", f"{platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        table.add_row(package, _version(package))
+    table.add_row("device", describe_device(choose_device("auto")))
+    damaged = 0
+    for kind, name in BUNDLES.items():
+        try:
+            bundle = read_bundle(presets.preset(name), kind)
+        except UserError as error:
+            damaged += 1
+            table.add_row(name, Text(str(error), "red"))
+        else:
+            size = sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6
+            table.add_row(name, f"{bundle.name}, {size:.1f} MB, every hash right")
+    _out.print(table)
+    if damaged:
+        raise UserError(f"{damaged} of {len(BUNDLES)} model bundles cannot be used: the table says why.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a ``UserError`` becomes one red line and exit status 1."""
+    try:
+        app(args=arguments)
+    except UserError as error:
+        _err.print(str(error), style="red")
+        sys.exit(1)
+
+
+def _load_animator(device: str) -> "tuple[Animator, float]":
+    """The animator, and the seconds it took to load."""
+    start = time.perf_counter()
+    with _err.status("loading the models"):
+        from facetalk.animate import Animator
+
+        animator = Animator.load(device)
+    return animator, time.perf_counter() - start
+
+
+@contextmanager
+def _stage_bars() -> Iterator[StageClock]:
+    with _bars() as bars:
+        yield StageClock(bars)
+
+
+@contextmanager
+def _one_bar() -> Iterator[Callable[[str, float], None]]:
+    """A single bar, labelled with what is being worked on."""
+    with _bars() as bars:
+        task = bars.add_task("", total=1.0)
+        yield lambda label, fraction: bars.update(task, description=label, completed=fraction)
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=_err)
+
+
+def _print_summary(seconds: dict[str, float], speech_seconds: float, device: str) -> None:
+    table = Table("stage", show_edge=False)
+    table.add_column("seconds", justify="right")
+    for stage, taken in seconds.items():
+        table.add_row(stage, f"{taken:.1f}")
+    _out.print(table)
+    face = sum(seconds.get(stage, 0.0) for stage in FACE_STAGES)
+    _out.print(
+        f"{speech_seconds:.1f} s of speech became a moving face in {face:.1f} s: "
+        f"{speech_seconds / face:.1f} times as fast as real time, on {device}."
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()
