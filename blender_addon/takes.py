@@ -24,7 +24,7 @@ NAME_LENGTH = 40  # characters of the strip's name that go into the object's
 class FaceTalkTake(bpy.types.PropertyGroup):
     """Where a face object comes from. Kept on the object: it survives saving, appending and linking."""
 
-    is_take: BoolProperty(options={"HIDDEN"})
+    is_take: BoolProperty(options={"HIDDEN"}, description="Whether the object is a complete take")
     number: IntProperty(name="Take", description="Counts the takes of one strip")
     strip: StringProperty(name="Strip", description="The sound strip that was animated")
     first_frame: IntProperty(name="First Frame", description="Where the strip began")
@@ -100,6 +100,7 @@ class TakeBuilder:
         face = self._face()
         assert self._writer is not None, "there is a face"
         self._writer.finish()
+        face.facetalk.is_take = True
         show_only(self._scene(), face)
         return face
 
@@ -115,13 +116,15 @@ class TakeBuilder:
         number = max((face.facetalk.number for face in takes_of(scene, strip)), default=0) + 1
         face = face_object.create_face(f"{strip[:NAME_LENGTH]} take {number}", topology)
         self._name, self._uid = face.name, face.session_uid
+        for collection in face.users_collection:
+            collection.objects.unlink(face)
         _face_collection(scene).objects.link(face)
+        face.hide_viewport = True  # a view that redraws the growing object would slow its growth
         assert self._hello is not None, "the stream's reader has checked that HELLO comes first"
         self._record_origin(face.facetalk, self._hello, number)
         self._writer = shape_keys.FrameWriter(face, scene, self._sound.first_frame, self._hello.frame_count)
 
     def _record_origin(self, take: FaceTalkTake, hello: Hello, number: int) -> None:
-        take.is_take = True
         take.number = number
         take.strip = self._sound.strip_name
         take.first_frame = self._sound.first_frame
@@ -143,19 +146,27 @@ class TakeBuilder:
     def _face(self) -> bpy.types.Object:
         face = bpy.data.objects.get(self._name)
         if face is None or face.session_uid != self._uid:
-            raise BackendError("The face was removed or renamed while it was being made: generate it again.")
+            raise BackendError(
+                "The face was removed, renamed or undone while it was being made: generate again."
+            )
         return face
 
 
 def remove(face: bpy.types.Object) -> None:
-    """Delete a face object with its mesh, shape keys and action; materials stay, they are shared."""
+    """Delete a face object and all that only it used: mesh, shape keys, action, materials, collection."""
     mesh = face.data
     keys = mesh.shape_keys
     action = keys.animation_data.action if keys is not None and keys.animation_data is not None else None
+    parts = [*mesh.materials, *([action] if action is not None else []), *face.users_collection]
     bpy.data.objects.remove(face)
     bpy.data.meshes.remove(mesh)
-    if action is not None and not action.users:
-        bpy.data.actions.remove(action)
+    bpy.data.batch_remove([part for part in parts if _is_unused(part)])
+
+
+def _is_unused(part: bpy.types.ID) -> bool:
+    if isinstance(part, bpy.types.Collection):
+        return not part.all_objects and not part.children
+    return not part.users
 
 
 def _face_collection(scene: bpy.types.Scene) -> bpy.types.Collection:

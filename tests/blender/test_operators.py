@@ -12,13 +12,17 @@ import bpy
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 import blender_addon
 from blender_addon import backend_process, generation, operators, takes, timeline
+from blender_addon.frame_stream import BackendError
 from tests.service.fake_animator import frame_vertices
 from tests.service.fake_backend import write_fake_python
 
 RATE = 48000
+
+KINDS_OF_DATA = ("objects", "meshes", "shape_keys", "actions", "materials", "collections")
 
 UseBackend = Callable[..., Path]
 
@@ -56,7 +60,15 @@ def add_strip(path: Path, frame: int = 11, fps: int = 25, fps_base: float = 1.0)
     return strip
 
 
-def shape_at(face: "bpy.types.Object", frame: int) -> np.ndarray:
+def add_backdrop(channel: int) -> None:
+    """A selected strip that has no sound."""
+    strips = bpy.context.scene.sequence_editor_create().strips
+    parameters = strips.bl_rna.functions["new_effect"].parameters
+    length = {"length": 20} if "length" in parameters else {"frame_end": 21}
+    strips.new_effect("backdrop", "COLOR", channel, 1, **length).select = True
+
+
+def shape_at(face: "bpy.types.Object", frame: int) -> NDArray[np.float32]:
     bpy.context.scene.frame_set(frame)
     mesh = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
     vertices = np.empty(3 * len(mesh.vertices), np.float32)
@@ -68,8 +80,13 @@ def faces() -> list["bpy.types.Object"]:
     return takes.takes_of(bpy.context.scene)
 
 
+def growing() -> list["bpy.types.Object"]:
+    """The objects of unfinished takes."""
+    return [thing for thing in bpy.data.objects if thing.facetalk.number and not thing.facetalk.is_take]
+
+
 def data_counts() -> dict[str, int]:
-    return {name: len(getattr(bpy.data, name)) for name in ("objects", "meshes", "shape_keys", "actions")}
+    return {name: len(getattr(bpy.data, name)) for name in KINDS_OF_DATA}
 
 
 def test_a_strip_becomes_a_head_in_step_with_it(tmp_path: Path, use_backend: UseBackend) -> None:
@@ -158,15 +175,13 @@ def test_no_strip_selected(tmp_path: Path) -> None:
 
 
 def test_a_strip_without_sound() -> None:
-    strips = bpy.context.scene.sequence_editor_create().strips
-    strips.new_effect("backdrop", "COLOR", 1, 1, frame_end=20).select = True
+    add_backdrop(channel=1)
     assert "'backdrop' has no sound, it is a color strip" in refused()
 
 
 def test_the_sound_of_a_movie_and_its_sound_is_taken(tmp_path: Path) -> None:
     add_strip(tone(tmp_path / "line.wav"))
-    strips = bpy.context.scene.sequence_editor.strips
-    strips.new_effect("backdrop", "COLOR", 2, 1, frame_end=20).select = True
+    add_backdrop(channel=2)
     assert timeline.selected_sound(bpy.context).strip_name == "line"
 
 
@@ -282,16 +297,16 @@ def test_a_backend_killed_in_the_middle_leaves_the_file_as_it_was(
     add_strip(tone(tmp_path / "line.wav"))
     bpy.ops.facetalk.check_backend()
     process = backend_process.shared_backend(python)._process
-    killed = []
+    killed: list[int] = []
 
     def kill_in_the_middle(running: generation.Generation) -> None:
         if running.stage == "decode" and not killed:
-            assert len(faces()) == 1
+            assert growing()
             killed.append(process.pid)
             os.kill(process.pid, signal.SIGKILL)
 
     before = data_counts()
-    with pytest.raises(backend_process.BackendError, match="stopped"):
+    with pytest.raises(BackendError, match="stopped"):
         run_stepwise(kill_in_the_middle)
     assert killed
     assert data_counts() == before
@@ -380,10 +395,10 @@ def test_a_face_deleted_while_it_is_made_is_an_error_not_a_crash(
     add_strip(tone(tmp_path / "line.wav"))
 
     def delete(running: generation.Generation) -> None:
-        for face in faces():
+        for face in growing():
             bpy.data.objects.remove(face)
 
-    with pytest.raises(backend_process.BackendError, match="removed or renamed"):
+    with pytest.raises(BackendError, match="removed, renamed or undone"):
         run_stepwise(delete)
 
 
@@ -397,6 +412,7 @@ def test_a_new_seed_is_a_new_take_and_the_old_one_is_kept(tmp_path: Path, use_ba
     assert (first.facetalk.seed, second.facetalk.seed) == (0, 1)
     assert (first.hide_viewport, first.hide_render) == (True, True)
     assert (second.hide_viewport, second.hide_render) == (False, False)
+    assert [collection.name for collection in second.users_collection] == ["FaceTalk"]
     assert first.users_collection == second.users_collection
     bpy.ops.facetalk.show_take(name=first.name)
     assert (first.hide_render, second.hide_render) == (False, True)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from facetalk.errors import UserError
-from facetalk.service import app
 from facetalk.service.stream import PROTOCOL, TakeSource
 
 from tests.service.fake_animator import FakeAnimator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+BACKEND_PYTHON = os.environ.get("FACETALK_TEST_BACKEND", sys.executable)
 
 
 def write_fake_python(folder: Path, **wishes: object) -> Path:
@@ -28,13 +28,17 @@ def write_fake_python(folder: Path, **wishes: object) -> Path:
     script.write_text(
         "#!/bin/sh\n"
         f"export PYTHONPATH='{CHECKOUT}:{CHECKOUT / 'backend'}' FAKE_BACKEND='{json.dumps(wishes)}'\n"
-        f"exec '{sys.executable}' -m tests.service.fake_backend\n"
+        f"exec '{BACKEND_PYTHON}' -m tests.service.fake_backend\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return script
 
 
 def run(wishes: dict[str, Any]) -> None:
+    from facetalk.service import (
+        app,
+    )  # here: a Blender under test may have a Python without the backend's packages
+
     vars(app)["PROTOCOL"] = wishes.pop("protocol", PROTOCOL)
 
     def load() -> TakeSource:
