@@ -87,21 +87,21 @@ class WhisperEncoder:
             is_last = start + WINDOW >= total
             yield features[: total - start] if is_last else features[:HOP]
 
-    def _encode_window(self, samples: NDArray[np.float32], start: int, peak: Tensor) -> Tensor:
+    def _encode_window(self, samples: NDArray[np.float32], start: int, peak: float) -> Tensor:
         """``[WINDOW, 768]`` of the window that starts at feature ``start``; silence beyond the clip's end."""
         mel = self._log_mel(samples, start * _MEL_PER_FEATURE, WINDOW * _MEL_PER_FEATURE)
         # Whisper's scaling: a floor 8 decades of power below the clip's loudest point, then roughly -1..1.
-        scaled = (torch.maximum(mel, peak - 8.0) + 4.0) / 4.0
+        scaled = (mel.clamp(min=peak - 8.0) + 4.0) / 4.0
         states = self._encoder(scaled[None], output_hidden_states=True).hidden_states
         return torch.cat([states[block][0] for block in self._listen_to], dim=-1)
 
-    def _peak(self, samples: NDArray[np.float32]) -> Tensor:
+    def _peak(self, samples: NDArray[np.float32]) -> float:
         """The largest log-mel value of the clip: Whisper's dynamic range hangs from it."""
         block = WINDOW * _MEL_PER_FEATURE
         frames = -(-len(samples) // _MEL_HOP)
-        return torch.stack(
-            [self._log_mel(samples, start, block).max() for start in range(0, max(frames, 1), block)]
-        ).max()
+        return max(
+            float(self._log_mel(samples, start, block).max()) for start in range(0, max(frames, 1), block)
+        )
 
     def _log_mel(self, samples: NDArray[np.float32], first: int, count: int) -> Tensor:
         """Log10 mel spectrogram ``[mel bands, count]`` from frame ``first`` (100 Hz) on."""
