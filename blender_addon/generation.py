@@ -47,6 +47,7 @@ class Generation:
         self._builder = TakeBuilder(scene, sound)
         self._receiver = TakeReceiver(python, sound, settings)
         self._frame_count = 1
+        self._received = False
         self._receiver.start()
         current = self
 
@@ -65,14 +66,15 @@ class Generation:
             BackendError: the take cannot be made; what was built of it is removed.
         """
         try:
-            more = self._receiver.pump(time.perf_counter() + seconds, self._handle)
-            if not more:
+            if self._received:  # in a step of its own, because completing the object takes a while, too
                 self.face = self._builder.finish()
                 self._end()
+                return False
+            self._received = not self._receiver.pump(time.perf_counter() + seconds, self._handle)
         except BaseException:
             self.cancel()
             raise
-        return more
+        return True
 
     def cancel(self) -> None:
         """Stop, and remove what was built. The backend stops by itself soon after."""
