@@ -67,6 +67,7 @@ class BackendProcess:
         self._log: IO[bytes] = tempfile.TemporaryFile(prefix="facetalk-backend-")  # noqa: SIM115 - see stop()
         self._first_line: queue.Queue[bytes] = queue.Queue()
         self._client: Client | None = None
+        self._starting = threading.Lock()
         try:
             # -P: a folder named facetalk in Blender's working directory must not pose as the backend.
             self._process = subprocess.Popen(
@@ -100,19 +101,15 @@ class BackendProcess:
             BackendError: it ended, is of another protocol version, or could not load its models.
             Stopped: as asked.
         """
-        global last_health
-        if self._client is None:
-            waiting("start")
-            self._client = self._read_ready(stopped)
-        while True:
-            health = self._client.health()
-            if health.status == "ready":
-                last_health = health
-                return self._client, health
-            if health.status == "failed":
-                raise BackendError(health.message)
-            waiting("load")
-            _pause(stopped)
+        try:
+            with self._starting:  # two may wait for the one ready line
+                if self._client is None:
+                    waiting("start")
+                    self._client = self._read_ready(stopped)
+            return self._client, _wait_for_models(self._client, stopped, waiting)
+        except BackendError:
+            self.stop()  # the next take starts a new one, perhaps after the cause is mended
+            raise
 
     def stop(self) -> None:
         """End it; killed if it does not end by itself."""
@@ -199,7 +196,14 @@ def stop_shared_backend() -> None:
             _shared = None
 
 
-def _pause(stopped: Callable[[], bool]) -> None:
-    if stopped():
-        raise Stopped
-    time.sleep(POLL_SECONDS)
+def _wait_for_models(client: Client, stopped: Callable[[], bool], waiting: Callable[[str], None]) -> Health:
+    global last_health
+    while (health := client.health()).status == "loading":
+        waiting("load")
+        if stopped():
+            raise Stopped
+        time.sleep(POLL_SECONDS)
+    if health.status != "ready":
+        raise BackendError(health.message)
+    last_health = health
+    return health

@@ -42,11 +42,6 @@ class TakesPanel:
 
     layout: bpy.types.UILayout
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only if there are takes."""
-        return bool(takes.takes_of(context.scene))
-
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         strip = None

@@ -275,12 +275,15 @@ def test_another_protocol_version_in_the_stream(
     use_backend(protocol=2)
     add_strip(tone(tmp_path / "line.wav"))
     assert "speaks protocol version 2, this add-on version 1" in refused()
+    assert "speaks protocol version 2, this add-on version 1" in refused()  # asked again, the same at once
 
 
 def test_models_that_cannot_be_loaded(tmp_path: Path, use_backend: UseBackend) -> None:
     use_backend(load_failure="The bundle heads/x is missing: restore it.")
     add_strip(tone(tmp_path / "line.wav"))
     assert "The bundle heads/x is missing: restore it." in refused()
+    use_backend()
+    assert bpy.ops.facetalk.generate() == {"FINISHED"}  # mended, with no restart of Blender
 
 
 def test_an_identity_that_does_not_exist(tmp_path: Path, use_backend: UseBackend) -> None:
