@@ -50,7 +50,10 @@ class StripSound:
             return self._decode(path)
 
     def _decode(self, path: Path) -> NDArray[np.float32]:
-        import aud  # not in every build of Blender, and the panels must draw without it
+        try:
+            import aud  # only here: not every build of Blender has it
+        except ImportError as error:
+            raise SoundError("This Blender was built without sound: use one from blender.org.") from error
 
         # Just short of the whole: one sample more, by rounding, would be one frame more.
         length = floor(self.frame_count / self.fps * SAMPLE_RATE - 1e-6)

@@ -1,0 +1,128 @@
+"""Drive FaceTalk in a real Blender window: ``python -m tests.gui.check_window --blender blender``.
+
+Needs a display (Xvfb with openbox will do), xdotool and ImageMagick; not part of the test suite, because a
+Blender with a window does not come from PyPI. Installs the built extension into a temporary user folder, clicks
+Generate, the new-seed button and Escape, undoes and redoes, and leaves pictures of every step.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+import build_addon
+from tests.service.fake_backend import CHECKOUT, write_fake_python
+
+GENERATE = (100, 176)  # pixels from the sidebar's top left corner
+NEW_SEED = (246, 176)
+SECONDS = 60.0
+
+
+class Window:
+    """A running Blender, and what can be seen and done from outside."""
+
+    def __init__(self, blender: str, folder: Path) -> None:
+        self.folder = folder
+        environment = {
+            **os.environ,
+            "FACETALK_GUI": str(folder),
+            "BLENDER_USER_RESOURCES": str(folder / "user"),
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+        }
+        archive = build_addon.build(folder)
+        install = [
+            blender,
+            "--command",
+            "extension",
+            "install-file",
+            "-r",
+            "user_default",
+            "-e",
+            str(archive),
+        ]
+        subprocess.run(install, env=environment, check=True)
+        script = CHECKOUT / "tests" / "gui" / "in_blender.py"
+        start = [blender, "--window-geometry", "0", "0", "1280", "800", "--python", str(script)]
+        self.process = subprocess.Popen(start, env=environment)
+
+    def takes(self) -> dict[str, bool]:
+        """The takes there are, and whether each is shown."""
+        try:
+            state = json.loads((self.folder / "state.json").read_text())
+        except (FileNotFoundError, ValueError):  # being written
+            return {}
+        return {take["name"]: not take["hidden"] for take in state}
+
+    def wait(self, what: str, true: Callable[[], bool]) -> None:
+        """Wait until something is true; take a picture."""
+        deadline = time.monotonic() + SECONDS
+        while not true():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                sys.exit(f"FAILED: {what}; there is {self.takes()}; see {self.picture('failed')}")
+            time.sleep(0.2)
+        print(f"ok: {what} ({self.picture(what)})")
+
+    def click(self, position: tuple[int, int]) -> None:
+        """Click in the 3D view's sidebar."""
+        left, top, _, _ = json.loads((self.folder / "ready.json").read_text())["VIEW_3D"]
+        self._xdotool("mousemove", str(left + position[0]), str(top + position[1]))
+        time.sleep(0.7)  # Blender sees the pointer with its next redraw only
+        self._xdotool("click", "1")
+
+    def press(self, key: str) -> None:
+        """Press a key over the 3D view."""
+        self._xdotool("mousemove", "640", "500")
+        time.sleep(0.7)
+        self._xdotool("key", key)
+
+    def picture(self, name: str) -> Path:
+        """A picture of the screen."""
+        path = self.folder / f"{name.replace(' ', '-')}.png"
+        subprocess.run(["import", "-window", "root", str(path)], check=True)
+        return path
+
+    def _xdotool(self, *arguments: str) -> None:
+        subprocess.run(["xdotool", *arguments], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Drive FaceTalk in a real Blender window.")
+    parser.add_argument("--blender", default="blender", help="4.2 or later, with a window")
+    parser.add_argument("--folder", type=Path, help="for the pictures (a temporary one)")
+    arguments = parser.parse_args()
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="facetalk-gui-"))
+    write_fake_python(folder, side=60, motion_steps=30, motion_step_seconds=0.1, batch_seconds=0.05)
+    soundfile.write(folder / "line.wav", np.sin(np.linspace(0, 3000, 32000)), 16000)
+    window = Window(arguments.blender, folder)
+    try:
+        window.wait("the window is ready", (folder / "state.json").exists)
+        window.click(GENERATE)
+        window.wait("a take is made", lambda: window.takes() == {"line take 1": True})
+        window.click(NEW_SEED)
+        window.wait(
+            "another take hides it", lambda: window.takes() == {"line take 1": False, "line take 2": True}
+        )
+        window.press("ctrl+z")
+        window.wait("undo takes it back", lambda: window.takes() == {"line take 1": True})
+        window.press("ctrl+shift+z")
+        window.wait("redo brings it again", lambda: len(window.takes()) == 2)
+        window.click(GENERATE)
+        time.sleep(2.0)
+        window.press("Escape")
+        time.sleep(5.0)  # more than the take would have needed
+        window.wait("escape leaves nothing", lambda: len(window.takes()) == 2)
+    finally:
+        window.process.terminate()
+        window.process.wait()
+
+
+if __name__ == "__main__":
+    main()
