@@ -18,7 +18,7 @@ def selected_sound(context: bpy.types.Context) -> StripSound:
     """
     scene = compat.sequencer_scene(context)
     strip = _selected_strip(scene)
-    path = _check_source(strip)
+    path = _check_source(scene, strip)
     fps = scene.render.fps / scene.render.fps_base
     start = compat.first_frame(strip)
     into_content = (start - compat.content_start(strip)) / fps
@@ -36,7 +36,8 @@ def selected_sound(context: bpy.types.Context) -> StripSound:
 def disabled_reason(context: bpy.types.Context) -> str:
     """Why the selected strip cannot be used; empty if it can. Quick enough for every redraw."""
     try:
-        _check_source(_selected_strip(compat.sequencer_scene(context)))
+        scene = compat.sequencer_scene(context)
+        _check_source(scene, _selected_strip(scene))
     except SoundError as error:
         return str(error)
     return ""
@@ -59,10 +60,12 @@ def _selected_strip(scene: bpy.types.Scene) -> "bpy.types.Strip":
     raise SoundError(f"{len(sounds)} sound strips are selected: select only the one with the line.")
 
 
-def _check_source(strip: "bpy.types.Strip") -> Path:
+def _check_source(scene: bpy.types.Scene, strip: "bpy.types.Strip") -> Path:
     """Raise ``SoundError`` for a strip that is muted, retimed or without its file."""
     if strip.mute:
         raise SoundError(f"The strip {strip.name!r} is muted: unmute it, or select another.")
+    if scene.sequence_editor.channels[strip.channel].mute:
+        raise SoundError(f"The channel of the strip {strip.name!r} is muted: unmute it, or select another.")
     if compat.is_retimed(strip):
         raise SoundError(f"The strip {strip.name!r} is retimed: mix it down to a new sound and select that.")
     if strip.sound is None:

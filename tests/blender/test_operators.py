@@ -200,6 +200,12 @@ def test_a_muted_strip(tmp_path: Path) -> None:
     assert "'line' is muted" in refused()
 
 
+def test_a_muted_channel(tmp_path: Path) -> None:
+    strip = add_strip(tone(tmp_path / "line.wav"))
+    bpy.context.scene.sequence_editor.channels[strip.channel].mute = True
+    assert "channel of the strip 'line' is muted" in refused()
+
+
 def test_a_strip_whose_file_is_gone(tmp_path: Path) -> None:
     path = tone(tmp_path / "line.wav")
     add_strip(path)

@@ -1,8 +1,8 @@
 """Drive FaceTalk in a real Blender window: ``python -m tests.gui.check_window --blender blender``.
 
 Needs a display (Xvfb with openbox will do), xdotool and ImageMagick; not part of the test suite, because a
-Blender with a window does not come from PyPI. Installs the built extension into a temporary user folder, clicks
-Generate, the new-seed button and Escape, undoes and redoes, and leaves pictures of every step.
+Blender with a window does not come from PyPI. Installs the built extension into a temporary user folder,
+clicks Generate, the new-seed button and Escape, undoes and redoes, and leaves pictures of every step.
 """
 
 import argparse

@@ -207,6 +207,14 @@ def test_one_take_at_a_time(start: Start) -> None:
     client.create_job(SECOND, 16000, {})
 
 
+def test_a_refusal_reaches_the_sender_of_a_large_sound(start: Start) -> None:
+    client = ready(start(motion_steps=1000, motion_step_seconds=0.02))
+    stream = client.stream(client.create_job(SECOND, 16000, {}))
+    next(stream)
+    with pytest.raises(BackendError, match="making another take"):
+        client.create_job(np.zeros(20_000_000, np.float32), 16000, {})
+
+
 def test_a_cancelled_take_stops_within_a_second(start: Start) -> None:
     client = ready(start(motion_steps=1000, motion_step_seconds=0.05))
     job = client.create_job(SECOND, 16000, {})
