@@ -33,6 +33,6 @@ def content_start(strip: "bpy.types.Strip") -> float:
     return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 
-def is_retimed(strip: "bpy.types.Strip") -> bool:
-    """Whether the strip plays at another speed than it was recorded."""
-    return len(getattr(strip, "retiming_keys", ())) > 0
+def retiming_frames(strip: "bpy.types.Strip") -> list[int]:
+    """The frames of the strip's retiming keys, from its content's start to its end; empty if there are none."""
+    return [key.timeline_frame for key in getattr(strip, "retiming_keys", ())]

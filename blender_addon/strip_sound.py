@@ -23,18 +23,20 @@ class StripSound:
     Attributes:
         strip_name: of the strip.
         source: the sound file, or its packed bytes.
-        source_start: seconds into the source at which the strip starts; negative if silence comes first.
+        content_start: seconds of the strip's content that were trimmed off; negative if silence comes first.
         first_frame: the scene frame of the strip's start.
         frame_count: scene frames it plays.
         fps: the scene's true rate, ``fps / fps_base``.
+        retimed_frames: scene frames into which the whole source was retimed; ``None`` keeps its own speed.
     """
 
     strip_name: str
     source: Path | bytes
-    source_start: float
+    content_start: float
     first_frame: int
     frame_count: int
     fps: float
+    retimed_frames: int | None = None
 
     def samples(self) -> NDArray[np.float32]:
         """The sound, float32 ``[S]`` mono at ``SAMPLE_RATE``, just as long as the strip. Uses no bpy.
@@ -57,20 +59,24 @@ class StripSound:
 
         # Just short of the whole: one sample more, by rounding, would be one frame more.
         length = floor(self.frame_count / self.fps * SAMPLE_RATE - 1e-6)
-        source_end = self.source_start + self.frame_count / self.fps
+        content_end = self.content_start + self.frame_count / self.fps
         try:
             sound = aud.Sound.file(str(path))
-            _ = sound.specs  # raises for a broken file, where data() would end the whole process
-            part = sound.limit(max(self.source_start, 0.0), max(source_end, 0.0))
-            heard = part.rechannel(1).resample(SAMPLE_RATE, RESAMPLING_QUALITY).data()
+            source_rate = sound.specs[0]  # raises for a broken file, where data() would end the whole process
+            speed = self._speed(sound.length / source_rate)
+            part = sound.limit(max(self.content_start, 0.0) * speed, max(content_end, 0.0) * speed)
+            heard = part.rechannel(1).resample(SAMPLE_RATE / speed, RESAMPLING_QUALITY).data()
         except aud.error as error:
             raise SoundError(
                 f"The sound of the strip {self.strip_name!r} cannot be read ({error}): convert it to WAV."
             ) from error
         if not heard.size:
             raise SoundError(f"The strip {self.strip_name!r} plays only silence: move or trim it anew.")
-        silence = round(max(-self.source_start, 0.0) * SAMPLE_RATE)
+        silence = round(max(-self.content_start, 0.0) * SAMPLE_RATE)
         samples = np.zeros(length, np.float32)
         heard = heard[: max(length - silence, 0), 0]
         samples[silence : silence + len(heard)] = heard
         return samples
+
+    def _speed(self, source_seconds: float) -> float:
+        return 1.0 if self.retimed_frames is None else source_seconds * self.fps / self.retimed_frames

@@ -23,13 +23,15 @@ def selected_sound(context: bpy.types.Context) -> StripSound:
     start = compat.first_frame(strip)
     into_content = (start - compat.content_start(strip)) / fps
     packed = strip.sound.packed_file
+    keys = compat.retiming_frames(strip)
     return StripSound(
         strip_name=strip.name,
         source=path if packed is None else bytes(packed.data),
-        source_start=into_content - getattr(strip, "sound_offset", 0.0),
+        content_start=into_content - getattr(strip, "sound_offset", 0.0),
         first_frame=start,
         frame_count=compat.frame_count(strip),
         fps=fps,
+        retimed_frames=keys[-1] - keys[0] if keys else None,
     )
 
 
@@ -61,13 +63,15 @@ def _selected_strip(scene: bpy.types.Scene) -> "bpy.types.Strip":
 
 
 def _check_source(scene: bpy.types.Scene, strip: "bpy.types.Strip") -> Path:
-    """Raise ``SoundError`` for a strip that is muted, retimed or without its file."""
+    """Raise ``SoundError`` for a strip that is muted, of changing speed or without its file."""
     if strip.mute:
         raise SoundError(f"The strip {strip.name!r} is muted: unmute it, or select another.")
     if scene.sequence_editor.channels[strip.channel].mute:
         raise SoundError(f"The channel of the strip {strip.name!r} is muted: unmute it, or select another.")
-    if compat.is_retimed(strip):
-        raise SoundError(f"The strip {strip.name!r} is retimed: mix it down to a new sound and select that.")
+    if len(compat.retiming_frames(strip)) > 2:
+        raise SoundError(
+            f"The strip {strip.name!r} changes its speed: mix it down to a new sound and select that."
+        )
     if strip.sound is None:
         raise SoundError(
             f"The strip {strip.name!r} has lost its sound: choose its file in the strip's settings."

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import blender_addon
 from blender_addon import backend_process, generation, operators, takes, timeline
 from blender_addon.frame_stream import BackendError
+from blender_addon.strip_sound import StripSound
 from tests.service.fake_animator import frame_vertices
 from tests.service.fake_backend import write_fake_python
 
@@ -131,6 +132,16 @@ def test_the_sound_offset_delays_the_sound(tmp_path: Path) -> None:
     samples = timeline.selected_sound(bpy.context).samples()
     assert not samples[:7900].any()
     assert samples[16000] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_retimed_strip_plays_faster(tmp_path: Path) -> None:
+    path = tone(tmp_path / "line.wav", seconds=2.0)
+    whole = StripSound("line", path, 0.0, first_frame=1, frame_count=25, fps=25.0, retimed_frames=25)
+    samples = whole.samples()  # twice the speed
+    assert len(samples) == pytest.approx(16000, abs=1)
+    assert np.abs(samples[100:-100] - np.linspace(0, 1, len(samples))[100:-100]).max() < 2e-3
+    trimmed = StripSound("line", path, 0.5, first_frame=1, frame_count=5, fps=25.0, retimed_frames=25)
+    assert trimmed.samples()[1600] == pytest.approx(0.6, abs=2e-3)
 
 
 def test_a_packed_sound_needs_no_file(tmp_path: Path, use_backend: UseBackend) -> None:

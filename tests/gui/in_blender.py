@@ -65,7 +65,7 @@ def tell_state() -> float:
     if command.exists():
         text = command.read_text()
         command.unlink()
-        exec(text)
+        exec(text, globals())
     faces = [thing for thing in bpy.context.scene.objects if thing.facetalk.is_take]
     state = [
         {"name": face.name, "hidden": face.hide_viewport, "keys": len(face.data.shape_keys.key_blocks)}
