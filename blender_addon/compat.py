@@ -34,5 +34,5 @@ def content_start(strip: "bpy.types.Strip") -> float:
 
 
 def retiming_frames(strip: "bpy.types.Strip") -> list[int]:
-    """The frames of the strip's retiming keys, from its content's start to its end; empty if there are none."""
+    """The frames of the strip's retiming keys, from its content's start to its end; empty without any."""
     return [key.timeline_frame for key in getattr(strip, "retiming_keys", ())]
