@@ -1,0 +1,1 @@
+"""The neural parametric head: identity field, expression field, meshing."""

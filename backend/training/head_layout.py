@@ -1,0 +1,129 @@
+"""Where things are on the training heads: anchors, landmarks, measuring points, and the basis of expression codes."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from facetalk.head.head import MEASURING_POINTS
+from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads, sample_identity_code
+from training.rig import RIG_CONTROLS
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+# iBUG landmarks that anchor a pair of local networks, as (subject's left, subject's right), and those on the midline.
+ANCHOR_PAIRS = ((45, 36), (42, 39), (54, 48), (35, 31), (24, 19), (12, 4), (14, 2), (63, 61))
+ANCHOR_MIDLINE = (30, 33, 51, 57, 8, 27)
+FAR_PAIRS = 10  # further pairs and midline anchors, spread over what the landmarks leave uncovered
+FAR_MIDLINE = 5
+
+MEASURING_VERTICES = {
+    "inner_lip_upper": IBUG_VERTICES[62],
+    "inner_lip_lower": IBUG_VERTICES[66],
+    "mouth_corner_left": IBUG_VERTICES[64],
+    "mouth_corner_right": IBUG_VERTICES[60],
+    "chin": IBUG_VERTICES[8],
+}
+CODE_ENERGY_KEPT = 0.9999  # of the weighted displacement of all rig controls
+UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
+
+
+def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
+    """Kit vertices of the anchors, mirrored pairs first and interleaved, and the number of pairs."""
+    skin = heads.vertices_of["skin"]
+    mirror = _mirror(heads.neutral[skin])
+    pairs = [(IBUG_VERTICES[left], IBUG_VERTICES[right]) for left, right in ANCHOR_PAIRS]
+    midline = [IBUG_VERTICES[index] for index in ANCHOR_MIDLINE]
+    taken = heads.neutral[[vertex for pair in pairs for vertex in pair] + midline]
+    positions = heads.neutral[skin]
+    # The kit's shoulders reach below the box of canonical space; anchors there would be wasted.
+    usable = positions[:, 1] > -0.60
+    for wanted, candidates in (
+        (FAR_PAIRS, np.flatnonzero(usable & (positions[:, 0] > 0.02))),
+        (FAR_MIDLINE, np.flatnonzero(usable & (np.abs(positions[:, 0]) < 1e-3))),
+    ):
+        for _ in range(wanted):
+            distance = np.linalg.norm(positions[candidates, None] - taken[None], axis=-1).min(axis=1)
+            best = candidates[distance.argmax()]
+            if wanted == FAR_PAIRS:
+                pairs.append((int(skin[best]), int(skin[mirror[best]])))
+                taken = np.concatenate([taken, heads.neutral[list(pairs[-1])]])
+            else:
+                midline.append(int(skin[best]))
+                taken = np.concatenate([taken, heads.neutral[[midline[-1]]]])
+    return np.array([vertex for pair in pairs for vertex in pair] + midline), len(pairs)
+
+
+def landmark_vertices(heads: IctHeads) -> dict[str, int]:
+    """Landmarks by name: ``ibug_00`` to ``ibug_67``, and extreme points of ears and skull."""
+    named = {f"ibug_{index:02d}": vertex for index, vertex in enumerate(IBUG_VERTICES)}
+    face = np.arange(11248)
+    x, y, z = heads.neutral[face].T
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        ear = face[(sign * x > 0.325) & (np.abs(y + 0.05) < 0.17)]
+        named[f"ear_top_{side}"] = int(ear[heads.neutral[ear, 1].argmax()])
+        named[f"ear_bottom_{side}"] = int(ear[heads.neutral[ear, 1].argmin()])
+        named[f"ear_back_{side}"] = int(ear[heads.neutral[ear, 2].argmin()])
+        named[f"ear_outer_{side}"] = int(ear[np.abs(heads.neutral[ear, 0]).argmax()])
+    middle = face[(np.abs(x) < 1e-3) & (y > -0.1)]
+    named["crown"] = int(middle[heads.neutral[middle, 1].argmax()])
+    named["occiput"] = int(middle[heads.neutral[middle, 2].argmin()])
+    for side in ("left", "right"):
+        first = 42 if side == "left" else 36
+        upper, lower = ((first + 1, first + 2), (first + 4, first + 5))
+        for name, pair in ((f"upper_lid_{side}", upper), (f"lower_lid_{side}", lower)):
+            middle_of_lid = heads.neutral[[IBUG_VERTICES[index] for index in pair]].mean(axis=0)
+            near = face[np.linalg.norm(heads.neutral[face] - middle_of_lid, axis=1) < 0.3 * UNITS_PER_CENTIMETRE]
+            rim = near[np.linalg.norm(heads.neutral[near] - middle_of_lid, axis=1).argsort()]
+            named[name] = int(rim[0])
+    return named
+
+
+def measuring_vertices(heads: IctHeads) -> list[int]:
+    """Kit vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order."""
+    named = {**landmark_vertices(heads), **MEASURING_VERTICES}
+    return [named[name] for name in MEASURING_POINTS]
+
+
+def linear_fit(heads: IctHeads, vertices: Indices, samples: int, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Mean ``[N, 3]`` and modes ``[I, N, 3]`` of canonical vertex positions, least squares over random identities."""
+    codes = np.stack([sample_identity_code(generator) for _ in range(samples)])
+    heads_posed = np.stack([heads.canonical(code, heads.calibrate(code))[vertices] for code in codes])
+    system = np.concatenate([np.ones((samples, 1)), codes], axis=1)
+    solution, *_ = np.linalg.lstsq(system, heads_posed.reshape(samples, -1), rcond=None)
+    solution = solution.reshape(-1, len(vertices), 3)
+    return solution[0], solution[1:]
+
+
+def code_basis(heads: IctHeads) -> Array:
+    """The linear map ``[R, E]`` from rig weights to expression codes.
+
+    Codes are principal coordinates of the weighted vertex displacement of all controls, so that the distance of two
+    codes is a distance of faces, with lips, lids and their surroundings counted more.
+    """
+    weight = vertex_importance(heads)
+    average = np.zeros(heads.identity_modes.shape[0])
+    moved = heads.linear_controls(average, heads.calibrate(average), np.arange(len(heads.neutral)))
+    flat = (moved * np.sqrt(weight)[None, :, None]).reshape(len(RIG_CONTROLS), -1)
+    left, singular, _ = np.linalg.svd(flat, full_matrices=False)
+    kept = int(np.searchsorted(np.cumsum(singular**2) / np.sum(singular**2), CODE_ENERGY_KEPT)) + 1
+    basis = left[:, :kept] * singular[:kept]
+    name, amount = UNIT_POSE
+    return np.asarray(basis / (amount * np.linalg.norm(basis[RIG_CONTROLS.index(name)])))
+
+
+def vertex_importance(heads: IctHeads) -> Array:
+    """Weight of every kit vertex ``[V]`` in expression codes and in training: lips and lids 6, hidden shells 0."""
+    weight = np.zeros(len(heads.neutral))
+    for vertices in heads.vertices_of.values():
+        weight[vertices] = 1.0
+    weight[heads.vertices_of["eyeballs"]] = 0.5
+    for band in (heads.lips, *heads.lids.values()):
+        weight[band.upper] = 6.0
+        weight[band.lower] = 6.0
+    return weight / weight.sum()
+
+
+def _mirror(positions: Array) -> Indices:
+    _, index = cKDTree(positions).query(positions * [-1.0, 1.0, 1.0])
+    return np.asarray(index)

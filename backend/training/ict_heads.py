@@ -1,0 +1,389 @@
+"""ICT-FaceKit "light" as training data: identities, poses, and the cures for its known defects.
+
+The kit is linear: ``head = neutral + identities + expressions``. Linear shapes neither close the lips nor the lids of
+every identity exactly, and leave eyeballs and tongue still. Here an identity is calibrated once (a lip seal and one
+blink gain per eye), eyeballs turn with ``eyeLook*``, the tongue has four shapes of our own, lids stay outside the
+eyeballs, and lips and lids that would cross meet halfway.
+
+Units inside this file: head units (``facetalk.head.head``), unless a name says centimetres.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+UNITS_PER_CENTIMETRE = 0.04  # FLAME metres times 4
+ORIGIN_CENTIMETRES = np.array([0.0, -1.65, -6.0])  # puts the kit's mean face on the NPHM family's anchors
+IDENTITY_SIGMA = 0.8  # at 1.0 the mouth socket pierces one chin in twelve
+CODE_SIZE_IDENTITY = 64  # PCA modes kept; 50 hold 98.7 % of the variance
+
+PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
+
+# The 68 iBUG landmarks as vertices of the kit: jaw 0-16, brows 17-26, nose 27-35, right eye 36-41, left eye 42-47,
+# outer lips 48-59, inner lips 60-67. "Right" is the subject's right, at negative x.
+IBUG_VERTICES: tuple[int, ...] = (
+    *(1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443),
+    *(268, 493, 1914, 2044, 1401, 3615, 4240, 4114, 2734, 2509),
+    *(978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360),
+    *(1507, 1542, 1537, 1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732),
+    *(5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841),
+    *(5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966),
+)
+
+CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
+GAZE_DEGREES = 25.0  # eyeball turn at eyeLook* weight 1
+
+
+@dataclass(frozen=True)
+class ContactBand:
+    """Two facing rims (lips, or the lids of one eye) that may touch but not cross.
+
+    Attributes:
+        upper, lower: vertices of either side.
+        corners: the two vertices where the rims join, by ascending x.
+        reach: how far from the rim line a correction fades out, head units.
+    """
+
+    upper: Indices
+    lower: Indices
+    corners: tuple[int, int]
+    reach: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes one identity close: weight of ``mouthClose`` at rest, and the weight a full blink needs per eye."""
+
+    lip_seal: float
+    blink_left: float
+    blink_right: float
+
+
+class IctHeads:
+    """The kit with its cures.
+
+    Attributes:
+        vertices_of: part name -> vertex indices into the kit's numbering.
+        triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
+    """
+
+    def __init__(self, arrays: dict[str, Any]) -> None:
+        scale = float(arrays["scale_cm"]) * UNITS_PER_CENTIMETRE
+        self.neutral: Array = arrays["neutral"] * scale + ORIGIN_CENTIMETRES * UNITS_PER_CENTIMETRE
+        self.identity_modes: Array = arrays["identity"][:CODE_SIZE_IDENTITY] * scale
+        ranges = {str(name): (int(a), int(b)) for name, (a, b) in zip(arrays["part_names"], arrays["part_ranges"], strict=True)}
+        self._ranges = ranges
+        self._quads = arrays["quads"]
+        names = [str(name) for name in arrays["expression_names"]]
+        shapes = {name: arrays["expression"][names.index(name)] * scale for name in names}
+        self.jaw_drop: Array = shapes["jawOpen"]
+        shapes.update(_tongue_shapes(self.neutral, self._tongue_weight()))
+        self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
+        self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
+        self.vertices_of, self.triangles_of = self._split_parts()
+        self.lips = self._lip_band()
+        self.lids = {side: self._lid_band(side) for side in ("left", "right")}
+
+    @classmethod
+    def load(cls, folder: Path) -> "IctHeads":
+        """Read ``ict_light.npz`` from the data folder ``ict_facekit``."""
+        with np.load(folder / "ict_light.npz", allow_pickle=False) as file:
+            return cls({name: file[name] for name in file.files})
+
+    def identity(self, code: Array) -> Array:
+        """Uncalibrated neutral head ``[V, 3]`` of an identity code ``[64]`` (PCA weights, one per mode)."""
+        head: Array = self.neutral + np.tensordot(code, self.identity_modes, axes=1)
+        return head
+
+    def calibrate(self, code: Array) -> Calibration:
+        """Find the lip seal and the blink gains of an identity by bisection on the remaining gap."""
+        head = self.identity(code)
+        close = self.controls[RIG_CONTROLS.index("mouthClose")]
+        seal = _smallest_closing_weight(head, close, self.lips, -0.1, 0.25)
+        blinks = []
+        for side, name in (("left", "eyeBlink_L"), ("right", "eyeBlink_R")):
+            shape = self.controls[RIG_CONTROLS.index(name)]
+            blinks.append(_smallest_closing_weight(head + seal * close, shape, self.lids[side], 0.6, 1.8))
+        return Calibration(seal, blinks[0], blinks[1])
+
+    def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
+        """Pose one identity.
+
+        Args:
+            code: identity code ``[64]``.
+            calibration: of the same identity.
+            weights: rig weights ``[N, R]`` in the order of ``RIG_CONTROLS``.
+
+        Returns:
+            Vertices ``[N, V, 3]``.
+        """
+        weights = np.array(weights, dtype=np.float64)
+        look = {name: weights[:, RIG_CONTROLS.index(name)].copy() for name in RIG_CONTROLS if name.startswith("eyeLook")}
+        weights[:, RIG_CONTROLS.index("eyeBlink_L")] *= calibration.blink_left
+        weights[:, RIG_CONTROLS.index("eyeBlink_R")] *= calibration.blink_right
+        weights[:, RIG_CONTROLS.index("mouthClose")] += calibration.lip_seal
+        head = self.identity(code)
+        flat = self.controls.reshape(len(RIG_CONTROLS), -1)
+        posed: Array = head[None] + (weights @ flat).reshape(len(weights), -1, 3)
+        for side in ("left", "right"):
+            self._turn_eyeball(posed, head, side, look)
+            self._keep_lids_outside(posed, side)
+            _meet_halfway(posed, self.neutral, self.lids[side])
+        _meet_halfway(posed, self.neutral, self.lips)
+        return posed
+
+    def canonical(self, code: Array, calibration: Calibration) -> Array:
+        """The head ``[V, 3]`` in canonical pose: mouth slightly open, eyes open."""
+        return self.pose(code, calibration, rig_weights(CANONICAL_POSE)[None])[0]
+
+    def linear_controls(self, code: Array, calibration: Calibration, vertices: Indices) -> Array:
+        """Displacement per unit of every rig control, ``[R, N, 3]``, to first order, at some kit vertices ``[N]``."""
+        controls = self.controls[:, vertices].copy()
+        controls[RIG_CONTROLS.index("eyeBlink_L")] *= calibration.blink_left
+        controls[RIG_CONTROLS.index("eyeBlink_R")] *= calibration.blink_right
+        head = self.identity(code)
+        for side, letter in (("left", "L"), ("right", "R")):
+            turning = np.isin(vertices, self.eyes[side])
+            radius = head[vertices[turning]] - _sphere(head[self.eyes[side]])[0]
+            angle = np.radians(GAZE_DEGREES)
+            inward = -1.0 if side == "left" else 1.0
+            axes = {"Down": (1, 0, 0), "Up": (-1, 0, 0), "In": (0, inward, 0), "Out": (0, -inward, 0)}
+            for name, axis in axes.items():
+                row = RIG_CONTROLS.index(f"eyeLook{name}_{letter}")
+                controls[row, turning] = np.cross(np.array(axis) * angle, radius)
+        return np.asarray(controls)
+
+    def _turn_eyeball(self, posed: Array, head: Array, side: str, look: dict[str, Array]) -> None:
+        letter, inward = ("L", -1.0) if side == "left" else ("R", 1.0)
+        yaw = inward * (look[f"eyeLookIn_{letter}"] - look[f"eyeLookOut_{letter}"])
+        pitch = look[f"eyeLookDown_{letter}"] - look[f"eyeLookUp_{letter}"]
+        vertices = self.eyes[side]
+        centre = _sphere(head[vertices])[0]
+        turn = _rotations(np.radians(GAZE_DEGREES) * pitch, np.radians(GAZE_DEGREES) * yaw)
+        posed[:, vertices] = (head[vertices] - centre) @ turn.transpose(0, 2, 1) + centre
+
+    def _keep_lids_outside(self, posed: Array, side: str) -> None:
+        """Push lid vertices out of the eyeball by a thin film; the film keeps the two parts apart for the field."""
+        film = 0.02 * UNITS_PER_CENTIMETRE
+        centre, radius = _sphere(posed[0, self.eyes[side]])
+        band = self.lids[side]
+        lids = np.concatenate([band.upper, band.lower])
+        offset = posed[:, lids] - centre
+        distance = np.linalg.norm(offset, axis=-1, keepdims=True)
+        front = offset[..., 2:] > 0.25 * radius
+        inside = front & (distance < radius + film)
+        posed[:, lids] = np.where(inside, centre + offset / distance * (radius + film), posed[:, lids])
+
+    def _eyeball(self, side: str) -> Indices:
+        """Vertices of an eyeball's outer shell: the first of its two components (the other is the iris inside it)."""
+        first, last = self._ranges[f"eyeball_{side}"]
+        shell = np.arange(first, last)
+        inside = self._component(shell[0])
+        return shell[inside[shell]]
+
+    def _component(self, seed: int) -> NDArray[np.bool_]:
+        quads = np.where(self._quads < 0, self._quads[:, :1], self._quads)
+        row, column = quads.reshape(-1), np.roll(quads, -1, axis=1).reshape(-1)
+        size = len(self.neutral)
+        graph = coo_matrix((np.ones(len(row)), (row, column)), shape=(size, size))
+        _, label = connected_components(graph, directed=False)
+        same: NDArray[np.bool_] = label == label[seed]
+        return same
+
+    def _tongue_weight(self) -> Array:
+        """1 on the tongue, fading to 0 at the gums, by an ellipse inside the lower dental arch."""
+        first, last = self._ranges["gums_and_tongue"]
+        centimetres = self.neutral / UNITS_PER_CENTIMETRE - ORIGIN_CENTIMETRES
+        ellipse = (centimetres[:, 0] / 1.75) ** 2 + ((centimetres[:, 2] - 5.0) / 4.6) ** 2
+        weight = np.clip((1.0 - ellipse) / 0.25, 0.0, 1.0)
+        moves_with_jaw = np.linalg.norm(self.jaw_drop, axis=1) > 1.0 * UNITS_PER_CENTIMETRE
+        weight[~moves_with_jaw] = 0.0
+        weight[:first] = 0.0
+        weight[last:] = 0.0
+        return np.asarray(weight)
+
+    def _split_parts(self) -> tuple[dict[str, Indices], dict[str, Indices]]:
+        quads = self._quads
+        triangles = np.concatenate([quads[:, :3], quads[quads[:, 3] >= 0][:, [0, 2, 3]]]).astype(np.int64)
+        dropped = np.linalg.norm(self.jaw_drop, axis=1) > 0.5 * UNITS_PER_CENTIMETRE
+        of_vertex = np.full(len(self.neutral), -1)
+        of_vertex[: self._ranges["eye_socket_right"][1]] = PARTS.index("skin")
+        for side in ("left", "right"):
+            of_vertex[self.eyes[side]] = PARTS.index("eyeballs")
+        teeth = np.arange(*self._ranges["teeth"])
+        of_vertex[teeth] = np.where(dropped[teeth], PARTS.index("lower_teeth"), PARTS.index("upper_teeth"))
+        of_vertex[slice(*self._ranges["gums_and_tongue"])] = PARTS.index("mouth")
+        vertices_of = {name: np.flatnonzero(of_vertex == index) for index, name in enumerate(PARTS)}
+        triangles_of = {name: triangles[of_vertex[triangles[:, 0]] == index] for index, name in enumerate(PARTS)}
+        for name in ("skin", "mouth"):
+            triangles_of[name] = _cap_holes(triangles_of[name])
+        return vertices_of, triangles_of
+
+    def _lip_band(self) -> ContactBand:
+        inner = np.array(IBUG_VERTICES[60:68])
+        skin = np.arange(self._ranges["mouth_socket"][1])
+        near = skin[_distance_to_polyline(self.neutral[skin], self.neutral[inner]) < 1.4 * UNITS_PER_CENTIMETRE]
+        corner_drop = self.jaw_drop[IBUG_VERTICES[60], 1]
+        falls = self.jaw_drop[near, 1] < corner_drop
+        corners = (IBUG_VERTICES[60], IBUG_VERTICES[64])
+        return ContactBand(near[~falls], near[falls], corners, 0.9 * UNITS_PER_CENTIMETRE)
+
+    def _lid_band(self, side: str) -> ContactBand:
+        first = 42 if side == "left" else 36
+        rim = np.array(IBUG_VERTICES[first : first + 6])
+        letter = "L" if side == "left" else "R"
+        fall = self.controls[RIG_CONTROLS.index(f"eyeBlink_{letter}")][:, 1]
+        face = np.arange(self._ranges["face"][1])
+        near = face[_distance_to_polyline(self.neutral[face], self.neutral[rim]) < 1.0 * UNITS_PER_CENTIMETRE]
+        level = self.neutral[rim[[0, 3]], 1].mean()
+        is_upper = (fall[near] < -0.12 * UNITS_PER_CENTIMETRE) | (
+            (fall[near] <= 0.0) & (self.neutral[near, 1] > level + 0.1 * UNITS_PER_CENTIMETRE)
+        )
+        corners = sorted((int(rim[0]), int(rim[3])), key=lambda vertex: float(self.neutral[vertex, 0]))
+        return ContactBand(near[is_upper], near[~is_upper], (corners[0], corners[1]), 0.35 * UNITS_PER_CENTIMETRE)
+
+
+def rig_weights(pose: dict[str, float]) -> Array:
+    """A dense rig weight vector ``[R]`` from named weights.
+
+    Raises:
+        KeyError: a name is no rig control.
+    """
+    weights = np.zeros(len(RIG_CONTROLS))
+    for name, value in pose.items():
+        if name not in RIG_CONTROLS:
+            raise KeyError(name)
+        weights[RIG_CONTROLS.index(name)] = value
+    return weights
+
+
+def sample_identity_code(generator: np.random.Generator) -> Array:
+    """A random identity code ``[64]``, normal with sigma 0.8 cut at 2.5 sigma."""
+    raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -2.5, 2.5)
+    return np.asarray(IDENTITY_SIGMA * raw)
+
+
+def contact_gap(posed: Array, band: ContactBand) -> Array:
+    """Vertical gap ``[N, columns]`` between the rims of a band; negative where they cross."""
+    top, bottom, _ = _rims(posed, band)
+    gap: Array = top - bottom
+    return gap
+
+
+def _rims(posed: Array, band: ContactBand, columns: int = 21) -> tuple[Array, Array, Array]:
+    """Lowest point of the upper rim, highest of the lower rim, ``[N, columns]``, and the columns' x."""
+    left, right = (posed[:, corner, 0] for corner in band.corners)
+    fraction = np.linspace(0.10, 0.90, columns)
+    x = left[:, None] + (right - left)[:, None] * fraction
+    half_width = 0.75 * (right - left)[:, None, None] / columns
+    extreme = []
+    for vertices, sign in ((band.upper, 1.0), (band.lower, -1.0)):
+        off_column = np.abs(posed[:, None, vertices, 0] - x[..., None]) > half_width
+        height = np.where(off_column, np.inf, sign * posed[:, None, vertices, 1])
+        extreme.append(sign * height.min(axis=-1))
+    return extreme[0], extreme[1], x
+
+
+def _smallest_closing_weight(head: Array, shape: Array, band: ContactBand, low: float, high: float) -> float:
+    """Bisect for the smallest weight of ``shape`` at which the rims meet along four fifths of their length."""
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        gap = contact_gap((head + middle * shape)[None], band)[0]
+        if np.quantile(gap, 0.8) > 0.0:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _meet_halfway(posed: Array, neutral: Array, band: ContactBand) -> None:
+    """Where the rims cross, move both to the middle; the correction fades with distance from the rim line."""
+    top, bottom, x = _rims(posed, band)
+    overlap = np.maximum(bottom - top, 0.0)
+    overlap[~np.isfinite(overlap)] = 0.0
+    ends = np.minimum(np.arange(overlap.shape[1]), np.arange(overlap.shape[1])[::-1])
+    overlap *= np.clip(ends / 4.0, 0.0, 1.0)  # the rims join at the corners: nothing to separate there
+    crossing = np.flatnonzero(overlap.max(axis=1) > 0.0)
+    line = 0.5 * (top + bottom)
+    for frame in crossing:
+        for vertices, sign in ((band.upper, 0.5), (band.lower, -0.5)):
+            position = posed[frame, vertices]
+            amount = np.interp(position[:, 0], x[frame], overlap[frame], left=0.0, right=0.0)
+            rim_height = np.interp(position[:, 0], x[frame], line[frame])
+            fade = np.exp(-(((position[:, 1] - rim_height) / band.reach) ** 2))
+            posed[frame, vertices, 1] += sign * amount * fade
+
+
+def _tongue_shapes(neutral: Array, weight: Array) -> dict[str, Array]:
+    """Four tongue shapes ``[V, 3]`` as smooth displacements along the tongue (drawn by hand, in centimetres)."""
+    z = neutral[:, 2] / UNITS_PER_CENTIMETRE - ORIGIN_CENTIMETRES[2]
+    tip = weight * _smoothstep(5.0, 9.0, z)
+    blade = weight * _smoothstep(3.0, 8.5, z)
+    back = weight * np.exp(-(((z - 4.2) / 1.6) ** 2))
+    displacement = {
+        "tongueOut": blade[:, None] * [0.0, -0.1, 2.6] + tip[:, None] * [0.0, -0.5, 0.3],
+        "tongueTipUp": tip[:, None] * [0.0, 0.95, 0.1],
+        "tongueBetweenTeeth": blade[:, None] * [0.0, 0.2, 0.8] + tip[:, None] * [0.0, 0.25, 0.2],
+        "tongueBackUp": back[:, None] * [0.0, 0.9, -0.2],
+    }
+    assert tuple(displacement) == TONGUE_CONTROLS
+    return {name: shape * UNITS_PER_CENTIMETRE for name, shape in displacement.items()}
+
+
+def _smoothstep(low: float, high: float, value: Array) -> Array:
+    fraction = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))
+
+
+def _sphere(points: Array) -> tuple[Array, float]:
+    """Least-squares sphere through points ``[N, 3]``: centre and radius."""
+    system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
+    centre = solution[:3]
+    return centre, float(np.sqrt(solution[3] + centre @ centre))
+
+
+def _rotations(pitch: Array, yaw: Array) -> Array:
+    """Rotation matrices ``[N, 3, 3]``: pitch about x (positive looks down), then yaw about y (positive to +x)."""
+    cp, sp, cy, sy = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
+    zero, one = np.zeros_like(cp), np.ones_like(cp)
+    about_x = np.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], axis=1).reshape(-1, 3, 3)
+    about_y = np.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], axis=1).reshape(-1, 3, 3)
+    return np.asarray(about_y @ about_x)
+
+
+def _distance_to_polyline(points: Array, corners: Array) -> Array:
+    """Distance ``[N]`` of points to the closed polyline through ``corners``, by dense sampling."""
+    following = np.roll(corners, -1, axis=0)
+    steps = np.linspace(0.0, 1.0, 12, endpoint=False)[:, None, None]
+    samples = (corners + steps * (following - corners)).reshape(-1, 3)
+    distance, _ = cKDTree(samples).query(points)
+    return np.asarray(distance)
+
+
+def _cap_holes(triangles: Indices) -> Indices:
+    """Close every boundary loop with a fan around its first vertex, so that inside and outside are defined."""
+    directed = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = {(int(a), int(b)) for a, b in directed}
+    following = {b: a for a, b in edges if (b, a) not in edges}
+    caps: list[Sequence[int]] = []
+    while following:
+        start, vertex = following.popitem()
+        loop = [start]
+        while vertex != start:
+            loop.append(vertex)
+            vertex = following.pop(vertex)
+        caps.extend((loop[0], loop[i], loop[i + 1]) for i in range(1, len(loop) - 1))
+    return np.concatenate([triangles, np.array(caps, dtype=np.int64).reshape(-1, 3)])

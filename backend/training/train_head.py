@@ -1,0 +1,421 @@
+"""Train the neural head: ``python -m training.train_head --data DATA/ict_facekit --output presets/heads/facetalk-head``.
+
+Two networks, trained one after the other against the clock: the identity field on signed-distance samples of canonical
+heads, the expression field on vertex correspondence, which these heads have for free. Both stages checkpoint every
+minute and resume with the same command. The bundle is written at the end, or from the latest checkpoint with
+``--export-only``.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facetalk.bundle import write_bundle
+from facetalk.head.expression_field import displace
+from facetalk.head.head import MEASURING_POINTS, align, build_fields
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.expression_samples import sample_rig_weights
+from training.head_layout import (
+    anchor_vertices,
+    code_basis,
+    landmark_vertices,
+    linear_fit,
+    measuring_vertices,
+    vertex_importance,
+)
+from training.head_samples import BOX, SampleCounts, draw_samples, identity_code, load_samples
+from training.ict_heads import CODE_SIZE_IDENTITY, IBUG_VERTICES, PARTS, IctHeads, rig_weights
+from training.rig import RIG_CONTROLS
+
+Array = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 60.0
+# Seeds of the identities that come with the bundle, chosen by eye among the first fifty.
+NAMED_IDENTITIES = {"average": 0}
+
+
+@dataclass(frozen=True)
+class HeadTrainingSettings:
+    """What a run is made of; sizes that shape the bundle are in ``identity_field`` and ``expression_field``."""
+
+    identities: int = 120
+    held_out: int = 8
+    samples: SampleCounts = SampleCounts()
+    identity_minutes: float = 20.0
+    expression_minutes: float = 15.0
+    identities_per_step: int = 4
+    points_per_identity: int = 2048
+    expressions_per_identity: int = 24
+    learning_rate: float = 2e-3
+    workers: int = 2
+    identity_hidden: int = 96
+    expression_hidden: int = 256
+
+
+class HeadTraining:
+    """One run: its data, its networks, its folder."""
+
+    def __init__(self, data: Path, folder: Path, settings: HeadTrainingSettings, device: torch.device) -> None:
+        self.data, self.folder, self.settings, self.device = data, folder, settings, device
+        self.heads = IctHeads.load(data)
+        self.rig_to_code = code_basis(self.heads)
+        generator = np.random.default_rng(0)
+        vertices, pairs = anchor_vertices(self.heads)
+        self.anchor_mean, self.anchor_modes = linear_fit(self.heads, vertices, 150, generator)
+        self.config = self._config(len(vertices), pairs)
+        torch.manual_seed(0)
+        self.identity_field, self.expression_field = build_fields(self.config)
+        self.identity_field.anchor_mean.data = _float(self.anchor_mean)
+        self.identity_field.anchor_modes.data = _float(self.anchor_modes)
+        self.identity_field.to(device)
+        self.expression_field.to(device)
+        typical = sample_rig_weights(generator, 2000) @ self.rig_to_code
+        self.code_spread = _float(np.concatenate([[1.0], typical.std(axis=0)])).to(device)
+
+    def _config(self, anchors: int, pairs: int) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "parts": list(PARTS),
+            "box": [list(corner) for corner in BOX],
+            "identity_size": CODE_SIZE_IDENTITY,
+            "expression_size": int(self.rig_to_code.shape[1]),
+            "anchors": anchors,
+            "anchor_pairs": pairs,
+            "identity_field": {"hidden": settings.identity_hidden},
+            "expression_field": {"hidden": settings.expression_hidden},
+            "landmarks": list(landmark_vertices(self.heads)),
+            "identities": list(NAMED_IDENTITIES),
+            "measuring_points": list(MEASURING_POINTS),
+            "rig_controls": list(RIG_CONTROLS),
+        }
+
+    def train_identity(self) -> None:
+        """Fit the identity field: L1 of the signed distance, weighted to the surface."""
+        counts = self.settings.samples
+        files = draw_samples(
+            self.data, self.folder / "samples", self.settings.identities, counts, self.settings.workers
+        )
+        sets = [{name: torch.from_numpy(array) for name, array in load_samples(file).items()} for file in files]
+        train, held_out = sets[: -self.settings.held_out], sets[-self.settings.held_out :]
+        generator = torch.Generator().manual_seed(0)
+
+        def batches() -> Iterator[Tensor]:
+            while True:
+                yield self._identity_loss(train, generator)
+
+        def report() -> dict[str, float]:
+            fixed = torch.Generator().manual_seed(1)
+            return {
+                "train_mm": self._distance_error(train[: self.settings.held_out], fixed),
+                "held_out_mm": self._distance_error(held_out, fixed),
+            }
+
+        run = TrainingRun(self.identity_field, self.folder / "identity", self.settings)
+        run.train(batches(), self.settings.identity_minutes, report)
+
+    def train_expression(self) -> None:
+        """Fit the expression field: weighted L1 of the displacement of kit vertices."""
+        cases = ExpressionCases(self.heads, self.rig_to_code, self.settings)
+        generator = np.random.default_rng(0)
+
+        def batches() -> Iterator[Tensor]:
+            while True:
+                yield self._expression_loss(cases, generator)
+
+        def report() -> dict[str, float]:
+            return self._displacement_error(cases, np.random.default_rng(1))
+
+        run = TrainingRun(self.expression_field, self.folder / "expression", self.settings)
+        run.train(batches(), self.settings.expression_minutes, report)
+
+    def _identity_loss(self, sets: list[dict[str, Tensor]], generator: torch.Generator) -> Tensor:
+        codes, points, distances = self._draw(sets, self.settings.identities_per_step, generator)
+        known = ~distances.isnan()
+        target = torch.where(known, distances, 0.0)
+        weight = known * (torch.exp(-target.abs() / 0.02) + 0.05)
+        error = (self.identity_field(points, codes) - target).abs()
+        return (error * weight).sum() / weight.sum()
+
+    def _draw(
+        self, sets: list[dict[str, Tensor]], identities: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        chosen = torch.randint(len(sets), (identities,), generator=generator).tolist()
+        count = self.settings.points_per_identity
+        rows = [torch.randint(len(sets[i]["points"]), (count,), generator=generator) for i in chosen]
+        codes = torch.stack([sets[i]["code"] for i in chosen])
+        points = torch.stack([sets[i]["points"][row] for i, row in zip(chosen, rows, strict=True)])
+        distances = torch.stack([sets[i]["distances"][row] for i, row in zip(chosen, rows, strict=True)])
+        return codes.to(self.device), points.to(self.device), distances.to(self.device)
+
+    @torch.no_grad()
+    def _distance_error(self, sets: list[dict[str, Tensor]], generator: torch.Generator) -> float:
+        """Mean error in mm of samples within 2 mm of a surface."""
+        codes, points, distances = self._draw(sets, 8, generator)
+        near = distances.abs() < 0.008
+        return float((self.identity_field(points, codes) - distances)[near].abs().mean() * 250.0)
+
+    def _expression_loss(self, cases: "ExpressionCases", generator: np.random.Generator) -> Tensor:
+        losses = []
+        for _ in range(self.settings.identities_per_step // 2):
+            case = cases.draw(generator)
+            fields, predicted = self._displacements(case)
+            weight = case.weight.to(self.device)[:, None]
+            known = case.linear_fields.to(self.device)
+            spread = self.code_spread[:, None, None]
+            losses.append(((predicted - case.displacement.to(self.device)).abs() * weight).mean())
+            # The linear fields are known too: naming them teaches the trunk far more per step than poses alone.
+            linear = (fields[: len(known)] - known) * spread
+            losses.append((linear.abs() * weight).sum(dim=0).mean())
+        return torch.stack(losses).sum()
+
+    def _displacements(self, case: "ExpressionCase") -> tuple[Tensor, Tensor]:
+        """The trunk's fields ``[K, N, 3]`` and the displacements ``[T, N, 3]`` of a case."""
+        code, points, parts = (each.to(self.device) for each in (case.code, case.points, case.parts))
+        with torch.no_grad():
+            aligned = align(self.identity_field, points[None], code[None])[0]
+        fields = self.expression_field.fields(points, aligned, parts, code)
+        coefficients = self.expression_field.coefficients(case.expressions.to(self.device), code)
+        return fields, displace(fields, coefficients)
+
+    @torch.no_grad()
+    def _displacement_error(self, cases: "ExpressionCases", generator: np.random.Generator) -> dict[str, float]:
+        """Mean error in mm on identities and expressions never trained on: everywhere, and on lips and lids."""
+        everywhere, rims = [], []
+        for _ in range(8):
+            case = cases.draw(generator, held_out=True)
+            predicted = self._displacements(case)[1]
+            error = (predicted - case.displacement.to(self.device)).norm(dim=-1) * 250.0
+            everywhere.append(error.mean())
+            rims.append(error[:, case.weight.to(self.device) > 2.0].mean())
+        return {"held_out_mm": float(torch.stack(everywhere).mean()), "held_out_rims_mm": float(torch.stack(rims).mean())}
+
+    def export(self, output: Path, notice: str) -> None:
+        """Write the head bundle from the networks as they are."""
+        landmarks = landmark_vertices(self.heads)
+        generator = np.random.default_rng(0)
+        mean, modes = linear_fit(self.heads, np.array(list(landmarks.values())), 150, generator)
+        tensors: dict[str, Tensor] = {
+            "landmark_mean": _float(mean),
+            "landmark_modes": _float(modes),
+            "identities": _float(np.stack([identity_code(seed) for seed in NAMED_IDENTITIES.values()])),
+            **self._code_tensors(),
+        }
+        for name, field in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
+            # Anchors stay float32: a half-precision anchor is off by up to 0.06 mm.
+            for key, value in field.state_dict().items():
+                tensors[f"{name}.{key}"] = value if key.startswith("anchor") else value.half()
+        write_bundle(
+            output,
+            kind="head",
+            name="FaceTalk head",
+            config=self.config,
+            tensors=tensors,
+            licence="MIT",
+            attributions=["Trained on ICT-FaceKit (light), (c) 2020 USC Institute for Creative Technologies, MIT."],
+            training={"settings": asdict(self.settings), "log": _last_reports(self.folder)},
+            texts={"LICENSE-ICT-FaceKit.txt": notice},
+        )
+
+    def _code_tensors(self) -> dict[str, Tensor]:
+        heads, size = self.heads, self.rig_to_code.shape[1]
+        average = np.zeros(CODE_SIZE_IDENTITY)
+        vertices = measuring_vertices(heads)
+        to_rig = np.linalg.pinv(self.rig_to_code)
+        calibration = heads.calibrate(average)
+        moved = heads.linear_controls(average, calibration, np.array(vertices))
+        rest = heads.pose(average, calibration, rig_weights({})[None])[0]
+        corners = rest[[IBUG_VERTICES[36], IBUG_VERTICES[45]]]
+        return {
+            "rig_to_code": _float(self.rig_to_code),
+            "code_to_rig": _float(to_rig),
+            "code_to_points": _float((to_rig @ moved.reshape(len(RIG_CONTROLS), -1)).reshape(size, -1, 3)),
+            "points_rest": _float(rest[vertices]),
+            "eye_distance": torch.tensor(float(np.linalg.norm(corners[1] - corners[0]))),
+        }
+
+
+@dataclass(frozen=True)
+class ExpressionCase:
+    """One identity in many poses.
+
+    Attributes:
+        code: identity code ``[I]``.
+        points: canonical points ``[N, 3]``.
+        parts: their part indices ``[N]``.
+        weight: their weights in the loss ``[N]``.
+        expressions: expression codes ``[T, E]``.
+        displacement: where the points go ``[T, N, 3]``.
+        linear_fields: the neutral offset and the displacement per unit of every code dimension, ``[1 + E, N, 3]``.
+    """
+
+    code: Tensor
+    points: Tensor
+    parts: Tensor
+    weight: Tensor
+    expressions: Tensor
+    displacement: Tensor
+    linear_fields: Tensor
+
+
+class ExpressionCases:
+    """Draws random identities in random poses, as canonical points with the places they go to."""
+
+    def __init__(self, heads: IctHeads, rig_to_code: Array, settings: HeadTrainingSettings) -> None:
+        self.heads, self.rig_to_code, self.settings = heads, rig_to_code, settings
+        self.code_to_rig = np.linalg.pinv(rig_to_code)
+        self.part = np.full(len(heads.neutral), -1)
+        for index, name in enumerate(PARTS):
+            self.part[heads.vertices_of[name]] = index
+        self.usable = np.flatnonzero(self.part >= 0)
+        importance = vertex_importance(heads)[self.usable]
+        self.weight = np.sqrt(importance / importance.min())
+        self.chance = self.weight / self.weight.sum()
+        self.codes = [identity_code(index) for index in range(settings.identities)]
+        self.calibrations = [heads.calibrate(code) for code in self.codes]
+
+    def draw(self, generator: np.random.Generator, held_out: bool = False) -> ExpressionCase:
+        """One training identity, or a held-out one, in as many random poses as the settings say."""
+        first_held_out = self.settings.identities - self.settings.held_out
+        low, high = (first_held_out, self.settings.identities) if held_out else (0, first_held_out)
+        index = int(generator.integers(low, high))
+        code, calibration = self.codes[index], self.calibrations[index]
+        weights = sample_rig_weights(generator, self.settings.expressions_per_identity)
+        rest = np.zeros((1, len(RIG_CONTROLS)))
+        posed = self.heads.pose(code, calibration, np.concatenate([rest, weights]))
+        canonical = self.heads.canonical(code, calibration)
+        rows = generator.choice(len(self.usable), self.settings.points_per_identity, p=self.chance)
+        vertices = self.usable[rows]
+        displacement = posed[:, vertices] - canonical[vertices]
+        controls = self.heads.linear_controls(code, calibration, vertices)
+        linear = np.tensordot(self.code_to_rig, controls, axes=1)
+        return ExpressionCase(
+            code=_float(code),
+            points=_float(canonical[vertices]),
+            parts=torch.from_numpy(self.part[vertices]),
+            weight=_float(self.weight[rows]),
+            expressions=_float(weights @ self.rig_to_code),
+            displacement=_float(displacement[1:]),
+            linear_fields=_float(np.concatenate([displacement[:1], linear])),
+        )
+
+
+class TrainingRun:
+    """A network trained for a number of minutes: Adam, one-cycle learning rate by the clock, checkpoints, a log."""
+
+    def __init__(self, network: nn.Module, folder: Path, settings: HeadTrainingSettings) -> None:
+        self.network, self.folder = network, folder
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.99))
+        self.rate = settings.learning_rate
+        self.step, self.seconds = 0, 0.0
+        self.resume()
+
+    def resume(self) -> None:
+        """Take up the folder's checkpoint, if it has one."""
+        found = load_checkpoint(self.folder)
+        if found is None:
+            return
+        tensors, state = found
+        self.network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})
+        slots = self.optimiser.state_dict()
+        slots["state"] = {}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimiser":
+                index, _, field = rest.partition(".")
+                slots["state"].setdefault(int(index), {})[field] = value
+        self.optimiser.load_state_dict(slots)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def train(self, losses: Iterator[Tensor], minutes: float, report: Any) -> None:
+        """Step until the run has used its minutes, over all its resumptions together."""
+        budget = minutes * 60.0
+        last = time.monotonic()
+        next_save = self.seconds + CHECKPOINT_SECONDS
+        while self.seconds < budget:
+            self._set_rate(self.seconds / budget)
+            loss = next(losses)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimiser.step()
+            self.step += 1
+            now = time.monotonic()
+            self.seconds, last = self.seconds + now - last, now
+            if self.seconds >= min(next_save, budget):
+                self._save(loss.item(), report())
+                next_save = self.seconds + CHECKPOINT_SECONDS
+                last = time.monotonic()
+
+    def _set_rate(self, fraction: float) -> None:
+        warm = min(1.0, (self.step + 1) / 100.0)
+        cosine = 0.5 * (1.0 + np.cos(np.pi * min(1.0, fraction)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * warm * (0.01 + 0.99 * cosine)
+
+    def _save(self, loss: float, figures: dict[str, float]) -> None:
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            tensors.update({f"optimiser.{index}.{field}": torch.as_tensor(value) for field, value in slots.items()})
+        save_checkpoint(self.folder, tensors, {"step": self.step, "seconds": self.seconds})
+        line = {"step": self.step, "seconds": round(self.seconds, 1), "loss": loss, **figures}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        log.info("%s: %s", self.folder.name, line)
+
+
+def _last_reports(folder: Path) -> dict[str, Any]:
+    reports = {}
+    for stage in ("identity", "expression"):
+        path = folder / stage / "log.jsonl"
+        if path.exists():
+            reports[stage] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+    return reports
+
+
+def _float(array: NDArray[np.floating]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Train the neural head and write its bundle.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz and its LICENSE")
+    parser.add_argument("--output", type=Path, required=True, help="bundle to write")
+    parser.add_argument("--run", type=Path, default=Path("work/head_run"), help="folder of samples and checkpoints")
+    parser.add_argument("--identities", type=int, default=HeadTrainingSettings.identities)
+    parser.add_argument("--identity-minutes", type=float, default=HeadTrainingSettings.identity_minutes)
+    parser.add_argument("--expression-minutes", type=float, default=HeadTrainingSettings.expression_minutes)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--export-only", action="store_true", help="write the bundle from the latest checkpoints")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = HeadTrainingSettings(
+        identities=options.identities,
+        identity_minutes=options.identity_minutes,
+        expression_minutes=options.expression_minutes,
+    )
+    training = HeadTraining(options.data, options.run, settings, torch.device(options.device))
+    if options.export_only:
+        TrainingRun(training.identity_field, options.run / "identity", settings)
+        TrainingRun(training.expression_field, options.run / "expression", settings)
+    else:
+        training.train_expression()
+        training.train_identity()
+    training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
