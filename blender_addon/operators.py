@@ -95,8 +95,12 @@ class SteppedOperator(ReasonedOperator):
 
         def run() -> Result:
             work = self.begin(context)
-            while work.step(STEP_SECONDS):
-                time.sleep(IDLE_SECONDS)
+            try:
+                while work.step(STEP_SECONDS):
+                    time.sleep(IDLE_SECONDS)
+            except BaseException:  # Ctrl-C in a script, too
+                work.cancel()
+                raise
             return self.finish(context, work)
 
         return self.guarded(run)

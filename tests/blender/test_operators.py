@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -461,6 +462,25 @@ def test_provenance_and_motion_survive_saving(tmp_path: Path, use_backend: UseBa
     assert len(digest) == 64
     assert np.allclose(shape_at(face, 30), frame_vertices(4, 19, seed=5), atol=2e-6)
     assert bpy.context.scene.facetalk.seed == 5
+
+
+def test_an_interrupted_script_leaves_nothing(
+    tmp_path: Path, use_backend: UseBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_backend(motion_steps=1000, motion_step_seconds=0.02)
+    add_strip(tone(tmp_path / "line.wav"))
+    before = data_counts()
+
+    def interrupt(*_: object) -> None:
+        time.sleep(0.005)
+        if growing():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(operators, "time", SimpleNamespace(sleep=interrupt))
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        bpy.ops.facetalk.generate()
+    assert generation.current is None
+    assert data_counts() == before
 
 
 def test_unexpected_errors_become_a_report(
