@@ -36,3 +36,14 @@ def content_start(strip: "bpy.types.Strip") -> float:
 def retiming_frames(strip: "bpy.types.Strip") -> list[int]:
     """The frames of the strip's retiming keys, from its content's start to its end; empty without any."""
     return [key.timeline_frame for key in getattr(strip, "retiming_keys", ())]
+
+
+def new_fcurve(owner: bpy.types.ID, action: bpy.types.Action, data_path: str) -> bpy.types.FCurve:
+    """An F-curve of an empty action for a property of ``owner``, which the action then animates.
+
+    Until 4.3 an action holds its curves itself; after, in a slot's channelbag.
+    """
+    owner.animation_data_create().action = action
+    if hasattr(action, "fcurve_ensure_for_datablock"):
+        return action.fcurve_ensure_for_datablock(owner, data_path)
+    return action.fcurves.new(data_path)

@@ -1,0 +1,151 @@
+"""The face as a Blender object: one quad mesh with UVs, vertex groups, materials and a colour attribute."""
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from .frame_stream import Topology
+
+COLOR_ATTRIBUTE = "Color"
+UV_MAP = "UVMap"
+MATERIAL_PREFIX = "FaceTalk "
+
+Color = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one part of the face is shaded.
+
+    Attributes:
+        color: linear RGB; ``None`` takes the mesh's colour attribute.
+        roughness: of the Principled BSDF.
+        subsurface: weight of subsurface scattering.
+        scatter: how deep red, green and blue light enters, in metres.
+        coat: weight of the clear layer, the tear film or spit on top.
+        pores: strength of the fine bump.
+    """
+
+    color: Color | None
+    roughness: float
+    subsurface: float = 0.0
+    scatter: Color = (0.0, 0.0, 0.0)
+    coat: float = 0.0
+    pores: float = 0.0
+
+
+LOOKS = {
+    "skin": Look(
+        None, roughness=0.48, subsurface=1.0, scatter=(0.0037, 0.0014, 0.0007), coat=0.06, pores=0.12
+    ),
+    "sclera": Look(
+        (0.72, 0.69, 0.65), roughness=0.25, subsurface=0.3, scatter=(0.002, 0.001, 0.0007), coat=1.0
+    ),
+    "iris": Look((0.045, 0.075, 0.085), roughness=0.35, coat=1.0),
+    "pupil": Look((0.003, 0.003, 0.003), roughness=0.3, coat=1.0),
+    "teeth": Look(
+        (0.74, 0.68, 0.56), roughness=0.2, subsurface=0.4, scatter=(0.002, 0.0015, 0.001), coat=0.6
+    ),
+    "gums": Look((0.42, 0.10, 0.10), roughness=0.3, subsurface=0.6, scatter=(0.003, 0.001, 0.0007), coat=0.5),
+    "tongue": Look(
+        (0.46, 0.12, 0.12), roughness=0.38, subsurface=0.8, scatter=(0.004, 0.0013, 0.0008), coat=0.4
+    ),
+}
+PLAIN = Look(None, roughness=0.5)
+
+
+def create_face(name: str, topology: Topology) -> bpy.types.Object:
+    """A new face in its neutral shape, linked to the active collection.
+
+    Materials are shared by every face of the file, so that an edited look holds for the next take too.
+
+    Args:
+        name: of the object and its mesh; Blender adds a number where it is taken.
+        topology: its indices in range, as the reader has checked.
+
+    Returns:
+        A mesh object without shape keys.
+    """
+    mesh = bpy.data.meshes.new(name)
+    _fill_geometry(mesh, topology)
+    _fill_colors(mesh, topology)
+    for part in topology.materials:
+        mesh.materials.append(_part_material(part))
+    face = bpy.data.objects.new(name, mesh)
+    bpy.context.collection.objects.link(face)
+    for group_name, members in topology.groups.items():
+        face.vertex_groups.new(name=group_name).add(members.tolist(), 1.0, "REPLACE")
+    return face
+
+
+def _fill_geometry(mesh: bpy.types.Mesh, topology: Topology) -> None:
+    quad_count = len(topology.quads)
+    mesh.vertices.add(len(topology.vertices))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(topology.vertices, np.float32).ravel())
+    mesh.loops.add(4 * quad_count)
+    mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(topology.quads, np.int32).ravel())
+    mesh.polygons.add(quad_count)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, 4 * quad_count, 4, dtype=np.int32))
+    mesh.polygons.foreach_set("material_index", np.ascontiguousarray(topology.material_index, np.int32))
+    mesh.polygons.foreach_set("use_smooth", np.ones(quad_count, dtype=bool))
+    mesh.update(calc_edges=True)
+    uv_map = mesh.uv_layers.new(name=UV_MAP)
+    uv_map.uv.foreach_set("vector", np.ascontiguousarray(topology.uv, np.float32).ravel())
+
+
+def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
+    # Per corner: Workbench shows this attribute alone, and the rims of iris and pupil must stay sharp.
+    corners = np.array(topology.colors, np.float32)[topology.quads]
+    for index, part in enumerate(topology.materials):
+        color = LOOKS.get(part, PLAIN).color
+        if color is not None:
+            corners[topology.material_index == index] = (*color, 1.0)
+    attribute = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="CORNER")
+    attribute.data.foreach_set("color", np.ascontiguousarray(corners).ravel())
+    mesh.color_attributes.active_color = attribute
+    mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOR_ATTRIBUTE)
+
+
+def _part_material(part: str) -> bpy.types.Material:
+    name = MATERIAL_PREFIX + part
+    existing = bpy.data.materials.get(name)
+    return existing if existing is not None else _new_material(name, LOOKS.get(part, PLAIN))
+
+
+def _new_material(name: str, look: Look) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.diffuse_color = (*(look.color or (0.55, 0.33, 0.25)), 1.0)
+    material.roughness = look.roughness
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = look.roughness
+    shader.inputs["Subsurface Weight"].default_value = look.subsurface
+    shader.inputs["Subsurface Radius"].default_value = look.scatter
+    shader.inputs["Subsurface Scale"].default_value = 1.0
+    shader.inputs["Coat Weight"].default_value = look.coat
+    shader.inputs["Coat Roughness"].default_value = 0.05 if look.coat > 0.5 else 0.3
+    if look.color is None:
+        painted = tree.nodes.new("ShaderNodeVertexColor")
+        painted.layer_name = COLOR_ATTRIBUTE
+        tree.links.new(painted.outputs["Color"], shader.inputs["Base Color"])
+    else:
+        shader.inputs["Base Color"].default_value = (*look.color, 1.0)
+    if look.pores:
+        _add_pores(tree, shader, look.pores)
+    return material
+
+
+def _add_pores(tree: bpy.types.NodeTree, shader: bpy.types.Node, strength: float) -> None:
+    # Generated coordinates come from the neutral face, so that the pores stay on the skin while it moves.
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    noise.inputs["Scale"].default_value = 160.0
+    noise.inputs["Detail"].default_value = 4.0
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = strength
+    bump.inputs["Distance"].default_value = 0.001
+    tree.links.new(coordinates.outputs["Generated"], noise.inputs["Vector"])
+    tree.links.new(noise.outputs["Fac"], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
