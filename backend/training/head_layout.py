@@ -24,6 +24,10 @@ MEASURING_VERTICES = {
     "mouth_corner_right": IBUG_VERTICES[60],
     "chin": IBUG_VERTICES[8],
 }
+EAR_VERTICES = {
+    **{"ear_top_left": 6864, "ear_back_left": 7238, "ear_bottom_left": 7119, "ear_tragus_left": 6754},
+    **{"ear_top_right": 7591, "ear_back_right": 7965, "ear_bottom_right": 7846, "ear_tragus_right": 7481},
+}
 CODE_ENERGY_KEPT = 0.9999  # of the weighted displacement of all rig controls
 UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
 
@@ -57,14 +61,9 @@ def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
 def landmark_vertices(heads: IctHeads) -> dict[str, int]:
     """Landmarks by name: ``ibug_00`` to ``ibug_67``, and extreme points of ears and skull."""
     named = {f"ibug_{index:02d}": vertex for index, vertex in enumerate(IBUG_VERTICES)}
+    named.update(EAR_VERTICES)
     face = np.arange(11248)
-    x, y, z = heads.neutral[face].T
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        ear = face[(sign * x > 0.325) & (np.abs(y + 0.05) < 0.17)]
-        named[f"ear_top_{side}"] = int(ear[heads.neutral[ear, 1].argmax()])
-        named[f"ear_bottom_{side}"] = int(ear[heads.neutral[ear, 1].argmin()])
-        named[f"ear_back_{side}"] = int(ear[heads.neutral[ear, 2].argmin()])
-        named[f"ear_outer_{side}"] = int(ear[np.abs(heads.neutral[ear, 0]).argmax()])
+    x, y, _ = heads.neutral[face].T
     middle = face[(np.abs(x) < 1e-3) & (y > -0.1)]
     named["crown"] = int(middle[heads.neutral[middle, 1].argmax()])
     named["occiput"] = int(middle[heads.neutral[middle, 2].argmin()])

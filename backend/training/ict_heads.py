@@ -77,6 +77,8 @@ class IctHeads:
     Attributes:
         vertices_of: part name -> vertex indices into the kit's numbering.
         triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
+        skin_quads: the skin's faces ``[Q, 4]``; a triangle has -1 in its last column.
+        tongue_weight: how much of every vertex ``[V]`` is tongue.
     """
 
     def __init__(self, arrays: dict[str, Any]) -> None:
@@ -89,10 +91,12 @@ class IctHeads:
         names = [str(name) for name in arrays["expression_names"]]
         shapes = {name: arrays["expression"][names.index(name)] * scale for name in names}
         self.jaw_drop: Array = shapes["jawOpen"]
-        shapes.update(_tongue_shapes(self.neutral, self._tongue_weight()))
+        self.tongue_weight = self._tongue_weight()
+        shapes.update(_tongue_shapes(self.neutral, self.tongue_weight))
         self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
         self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
         self.vertices_of, self.triangles_of = self._split_parts()
+        self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}
 
@@ -156,7 +160,7 @@ class IctHeads:
         head = self.identity(code)
         for side, letter in (("left", "L"), ("right", "R")):
             turning = np.isin(vertices, self.eyes[side])
-            radius = head[vertices[turning]] - _sphere(head[self.eyes[side]])[0]
+            radius = head[vertices[turning]] - sphere(head[self.eyes[side]])[0]
             angle = np.radians(GAZE_DEGREES)
             inward = -1.0 if side == "left" else 1.0
             axes = {"Down": (1, 0, 0), "Up": (-1, 0, 0), "In": (0, inward, 0), "Out": (0, -inward, 0)}
@@ -170,14 +174,14 @@ class IctHeads:
         yaw = inward * (look[f"eyeLookIn_{letter}"] - look[f"eyeLookOut_{letter}"])
         pitch = look[f"eyeLookDown_{letter}"] - look[f"eyeLookUp_{letter}"]
         vertices = self.eyes[side]
-        centre = _sphere(head[vertices])[0]
+        centre = sphere(head[vertices])[0]
         turn = _rotations(np.radians(GAZE_DEGREES) * pitch, np.radians(GAZE_DEGREES) * yaw)
         posed[:, vertices] = (head[vertices] - centre) @ turn.transpose(0, 2, 1) + centre
 
     def _keep_lids_outside(self, posed: Array, side: str) -> None:
         """Push lid vertices out of the eyeball by a thin film; the film keeps the two parts apart for the field."""
         film = 0.02 * UNITS_PER_CENTIMETRE
-        centre, radius = _sphere(posed[0, self.eyes[side]])
+        centre, radius = sphere(posed[0, self.eyes[side]])
         band = self.lids[side]
         lids = np.concatenate([band.upper, band.lower])
         offset = posed[:, lids] - centre
@@ -347,7 +351,7 @@ def _smoothstep(low: float, high: float, value: Array) -> Array:
     return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))
 
 
-def _sphere(points: Array) -> tuple[Array, float]:
+def sphere(points: Array) -> tuple[Array, float]:
     """Least-squares sphere through points ``[N, 3]``: centre and radius."""
     system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.motion_corpus import MEASURES, CodeSpace, MotionCorpus, Utterance
 
-CLOSED = 0.01  # of the outer eye corners' distance: lips this close to the neutral face's touch
+TOUCH = 0.02  # of the outer eye corners' distance: an inner-lip height below it is a closed mouth
 BLINKED = 0.5  # of the neutral lid opening: below it an eye counts as shut
 
 
@@ -60,8 +60,7 @@ def scores(curves: Sequence[Curves], space: CodeSpace) -> dict[str, float]:
     height, eye = MEASURES.index("lip_height"), MEASURES.index("left_eye")
     generated = torch.cat([each.generated for each in curves])
     true = torch.cat([each.true for each in curves])
-    limit = space.measures_at_rest[height] + CLOSED
-    closed, truly = generated[:, height] <= limit, true[:, height] <= limit
+    closed, truly = generated[:, height] < TOUCH, true[:, height] < TOUCH
     both = (closed & truly).sum().item()
     lid = BLINKED * space.measures_at_rest[eye]
     return {

@@ -72,7 +72,7 @@ class TrainingSettings:
     """
 
     minutes: float = 30.0
-    batch: int = 16
+    batch: int = 8
     window: int = 200
     peak_rate: float = 1e-3
     warm_up: int = 100
@@ -80,7 +80,7 @@ class TrainingSettings:
     average: float = 0.998
     velocity: float = 4.0
     measures: float = 0.5
-    energy_power: float = 1.0
+    energy_power: float = 0.5
     audio_dropout: float = 0.1
     known_share: float = 0.5
     scale: tuple[float, float] = (0.85, 1.15)
@@ -203,7 +203,8 @@ class MotionTraining:
     def model(self) -> MotionModel:
         """The moving average as a model that samples takes."""
         mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
-        return MotionModel(self.averaged, mean, deviation, SamplingSettings(window=self.settings.window))
+        settings = SamplingSettings(window=self.settings.window)
+        return MotionModel(self.averaged, mean, deviation, self.space.rig_to_code, settings)
 
     def evaluate(self) -> dict[str, float]:
         """Scores on held-out utterances; empty where the corpora hold none out."""
@@ -253,10 +254,9 @@ class MotionTraining:
         # Statistics stay in float32: a speech channel's may be beyond what float16 holds.
         for name in ("audio.mean", "audio.deviation"):
             tensors[f"denoiser.{name}"] = self.averaged.state_dict()[name]
-        tensors["code_mean"], tensors["code_deviation"] = (
-            self.statistics.code_mean,
-            self.statistics.code_deviation,
-        )
+        tensors["code_mean"] = self.statistics.code_mean
+        tensors["code_deviation"] = self.statistics.code_deviation
+        tensors["rig_to_code"] = self.space.rig_to_code
         sources = dict.fromkeys(line for corpus in self.corpora for line in corpus.sources)
         write_bundle(
             folder,

@@ -34,7 +34,7 @@ class DenoiserConfig:
     code_size: int
     feature_size: int
     width: int = 192
-    layers: int = 5
+    layers: int = 4
     heads: int = 4
     alignment_half_width: int = 3
     audio_kernel: int = 5
@@ -183,7 +183,7 @@ class Attention(nn.Module):
         self.leave = nn.Linear(width, width)
 
     def forward(self, hidden: Tensor, source: Tensor, rotation: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend from ``hidden`` to ``source``, both ``[B, T, W]``, where ``mask`` ``[..., T, T]`` is true."""
+        """Attend from ``hidden`` to ``source``, both ``[B, T, W]``, where ``mask`` (``[T, T]``) is true."""
         key, value = self.key_value(source).chunk(2, dim=-1)
         heads = [self._split(each) for each in (self.query(hidden), key, value)]
         query, key = rotate(heads[0], rotation), rotate(heads[1], rotation)

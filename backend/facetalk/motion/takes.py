@@ -23,6 +23,7 @@ from facetalk.motion.schedule import sampling_times
 
 MOTION_RATE = 50  # codes per second
 NOISE_BLOCK = 64  # frames drawn from one generator
+CODE_TOLERANCE = 1e-3  # of code units, whose scale is 1: far above rounding, far below what can be seen
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,22 @@ class MotionModel:
     Attributes:
         denoiser: the trained network, over normalised codes.
         code_mean, code_deviation: ``[E]``, the training codes' statistics.
+        rig_to_code: ``[R, E]``, what the codes mean: the head's map from rig weights, as in training.
         settings: the defaults of ``sample`` and ``stream``.
     """
 
     def __init__(
-        self, denoiser: MotionDenoiser, code_mean: Tensor, code_deviation: Tensor, settings: SamplingSettings
+        self,
+        denoiser: MotionDenoiser,
+        code_mean: Tensor,
+        code_deviation: Tensor,
+        rig_to_code: Tensor,
+        settings: SamplingSettings,
     ) -> None:
         self.denoiser = denoiser.eval()
         self.code_mean = code_mean
         self.code_deviation = code_deviation
+        self.rig_to_code = rig_to_code
         self.settings = settings
 
     @classmethod
@@ -104,8 +112,22 @@ class MotionModel:
             ) from error
         mean = bundle.tensor("code_mean", (config.code_size,)).float()
         deviation = bundle.tensor("code_deviation", (config.code_size,)).float()
+        rig_to_code = bundle.tensor("rig_to_code", (None, config.code_size)).float()
         settings = SamplingSettings(**bundle.config["sampling"])
-        return cls(denoiser.to(device), mean.to(device), deviation.to(device), settings)
+        return cls(denoiser.to(device), mean.to(device), deviation.to(device), rig_to_code, settings)
+
+    def require_head(self, rig_to_code: Tensor) -> None:
+        """Make sure that a head, given by its map ``[R, E]``, reads codes as this model writes them.
+
+        Raises:
+            UserError: it was trained apart from this model.
+        """
+        ours, theirs = self.rig_to_code, rig_to_code.float()
+        if ours.shape != theirs.shape or not torch.allclose(ours, theirs, atol=CODE_TOLERANCE):
+            raise UserError(
+                "The motion model was trained for the expression codes of another head: choose the bundle "
+                "that belongs to the head, or train one with training.train_motion."
+            )
 
     def sample(
         self,

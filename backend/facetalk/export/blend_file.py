@@ -1,0 +1,132 @@
+"""A take as files: animate, pipe the records to Blender, and put the results in their places."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from facetalk.export.blender_process import BlenderProcess, require_blender
+from facetalk.export.preview import extract_sound, write_preview
+from facetalk.output_file import written_whole
+from facetalk.service import stream
+from facetalk.take import FrameBatch, TakeSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from facetalk.clip import Clip
+    from facetalk.topology.template import FaceMesh
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and what it took.
+
+    Attributes:
+        frames: how many frames the take has.
+        device: where the models ran.
+        seconds: of the stages "animate" (speech to shape keys), "save" (the .blend) and "preview".
+        blend: the .blend file, if one was asked for.
+        video: the preview, if one was asked for.
+    """
+
+    frames: int
+    device: str
+    seconds: dict[str, float]
+    blend: Path | None
+    video: Path | None
+
+
+def write_take(
+    animator: stream.TakeSource,
+    clip: "Clip",
+    settings: TakeSettings,
+    *,
+    sound: Path,
+    blend: Path | None,
+    video: Path | None,
+    progress: Progress,
+) -> ExportReport:
+    """Animate a clip and write it as a .blend, a preview video, or both: all of them or none.
+
+    Args:
+        animator: makes the frames.
+        clip: the speech.
+        settings: what is asked of the take.
+        sound: the file the clip was read from; its sound goes into the results.
+        blend: the .blend to write.
+        video: the .mp4 to write.
+        progress: is told stage ("speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and may
+            raise ``Cancelled``; nothing is left behind then.
+
+    Raises:
+        UserError: clip or settings cannot be used, or Blender is missing.
+    """
+    require_blender()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="facetalk-")))
+        # staged first to be moved last: both results appear together, at the very end
+        staged_blend = stack.enter_context(written_whole(blend)) if blend else scratch / "take.blend"
+        staged_video = stack.enter_context(written_whole(video)) if video else None
+        seconds: dict[str, float] = {}
+        extracted = extract_sound(sound, scratch)
+        _write_blend(_Watched(animator, progress), clip, settings, extracted, staged_blend, seconds)
+        if staged_video is not None:
+            start = time.perf_counter()
+            write_preview(staged_blend, extracted, staged_video, settings.fps, progress)
+            seconds["preview"] = time.perf_counter() - start
+        frames = animator.frame_count(clip, settings.fps)
+    return ExportReport(frames, str(animator.device), seconds, blend, video)
+
+
+def _write_blend(
+    source: "_Watched",
+    clip: "Clip",
+    settings: TakeSettings,
+    sound: Path,
+    blend: Path,
+    seconds: dict[str, float],
+) -> None:
+    start = time.perf_counter()
+    with BlenderProcess(["build", "--sound", sound, "--blend", blend]) as blender:
+        stream.write_take(blender.send, source, clip, settings)
+        saving = time.perf_counter()
+        source.progress("save", 0.0)
+        for fraction in blender.finish():
+            source.progress("save", fraction)
+    source.progress("save", 1.0)
+    seconds["animate"] = saving - start
+    seconds["save"] = time.perf_counter() - saving
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """An animator whose progress is told to somebody besides the stream, here the person who waits."""
+
+    animator: stream.TakeSource
+    progress: Progress
+    device: "torch.device" = field(init=False)
+    models: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", self.animator.device)
+        object.__setattr__(self, "models", self.animator.models)
+
+    def identities(self) -> Sequence[str]:
+        return self.animator.identities()
+
+    def mesh(self, identity: str) -> "FaceMesh":
+        return self.animator.mesh(identity)
+
+    def frame_count(self, clip: "Clip", fps: float) -> int:
+        return self.animator.frame_count(clip, fps)
+
+    def frames(
+        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
+    ) -> Iterator[FrameBatch]:
+        return self.animator.frames(clip, settings, self.progress)

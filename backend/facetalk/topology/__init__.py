@@ -1,0 +1,1 @@
+"""One clean topology for every identity: the template and its landing on the neural surface."""

@@ -1,0 +1,86 @@
+"""The template: a quad mesh with UVs, parts, materials, groups and landmarks, and the mesh made of it for Blender."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetalk.bundle import read_bundle
+from facetalk.errors import UserError
+
+Indices = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template, lying on the average head in canonical pose.
+
+    Attributes:
+        name: of the topology.
+        vertices: ``[V, 3]`` head units.
+        quads: ``[Q, 4]``.
+        uv: ``[Q, 4, 2]``, per corner.
+        parts: part index of every vertex ``[V]``, in the order of the head's parts.
+        materials: material names.
+        material_index: ``[Q]``.
+        colors: ``[V, 4]`` linear RGBA.
+        groups: vertex groups by name.
+        landmarks: single vertices by name.
+    """
+
+    name: str
+    vertices: NDArray[np.float32]
+    quads: Indices
+    uv: NDArray[np.float32]
+    parts: Indices
+    materials: tuple[str, ...]
+    material_index: Indices
+    colors: NDArray[np.float32]
+    groups: dict[str, Indices]
+    landmarks: dict[str, int]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Template":
+        """Read a topology bundle.
+
+        Raises:
+            UserError: the bundle is missing, damaged, or of other shapes than a template's.
+        """
+        bundle = read_bundle(folder, "topology")
+        vertices = bundle.tensor("vertices", (None, 3)).numpy()
+        quads = bundle.tensor("quads", (None, 4)).numpy().astype(np.int32)
+        if quads.min() < 0 or quads.max() >= len(vertices):
+            raise UserError(f"{folder}: quads name vertices that do not exist: get the bundle again.")
+        groups = bundle.section("groups")
+        return cls(
+            name=bundle.name,
+            vertices=vertices,
+            quads=quads,
+            uv=bundle.tensor("uv", (len(quads), 4, 2)).numpy(),
+            parts=bundle.tensor("parts", (len(vertices),)).numpy().astype(np.int32),
+            materials=tuple(bundle.config["materials"]),
+            material_index=bundle.tensor("material_index", (len(quads),)).numpy().astype(np.int32),
+            colors=bundle.tensor("colors", (len(vertices), 4)).numpy(),
+            groups={name: tensor.numpy().astype(np.int32) for name, tensor in groups.items()},
+            landmarks={str(name): int(vertex) for name, vertex in bundle.config["landmarks"].items()},
+        )
+
+
+@dataclass(frozen=True)
+class FaceMesh:
+    """The mesh Blender receives: a template on one identity, at rest.
+
+    Attributes:
+        vertices: ``[V, 3]`` metres, z up, the identity's neutral face.
+        quads, uv, materials, material_index, colors, groups, landmarks: as in ``Template``.
+    """
+
+    vertices: NDArray[np.float32]
+    quads: Indices
+    uv: NDArray[np.float32]
+    materials: tuple[str, ...]
+    material_index: Indices
+    colors: NDArray[np.float32]
+    groups: dict[str, Indices]
+    landmarks: dict[str, int]
