@@ -33,7 +33,8 @@ def model() -> MotionModel:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MotionDenoiser(CONFIG)
-    return MotionModel(network, drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5, SETTINGS)
+    mean, deviation = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5
+    return MotionModel(network, mean, deviation, drawn(3, CODES), SETTINGS)
 
 
 def test_same_seed_is_bit_equal_and_another_differs(model: MotionModel) -> None:
@@ -155,6 +156,10 @@ def test_bad_input_is_one_sentence(
         model.sample(drawn(frames, FEATURES), seed=0, steps=steps, guidance=guidance)
 
 
+def statistics(model: MotionModel) -> dict[str, Tensor]:
+    return {name: getattr(model, name) for name in ("code_mean", "code_deviation", "rig_to_code")}
+
+
 def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> None:
     tensors = {f"denoiser.{name}": each for name, each in model.denoiser.state_dict().items()}
     write_bundle(
@@ -162,7 +167,7 @@ def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> No
         kind="motion",
         name="motion",
         config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
-        tensors={**tensors, "code_mean": model.code_mean, "code_deviation": model.code_deviation},
+        tensors={**tensors, **statistics(model)},
         licence="MIT",
         attributions=[],
         training={},
@@ -178,10 +183,17 @@ def test_a_bundle_with_other_sizes_names_its_folder(model: MotionModel, tmp_path
         kind="motion",
         name="motion",
         config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
-        tensors={"code_mean": model.code_mean, "code_deviation": model.code_deviation},
+        tensors=statistics(model),
         licence="MIT",
         attributions=[],
         training={},
     )
     with pytest.raises(UserError, match="motion"):
         MotionModel.load(tmp_path / "motion", CPU)
+
+
+def test_a_head_of_other_codes_is_refused(model: MotionModel) -> None:
+    model.require_head(model.rig_to_code + 1e-5)
+    for other in (model.rig_to_code + 0.1, model.rig_to_code[:2]):
+        with pytest.raises(UserError, match="another head"):
+            model.require_head(other)
