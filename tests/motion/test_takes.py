@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -82,6 +83,27 @@ def test_stream_is_the_take_and_starts_before_the_last_window(model: MotionModel
     assert seen == [(0, 1), (0, 2), (0, 3)]
     assert torch.equal(torch.cat([first, *stream]), model.sample(features, seed=0))
     assert seen[-1] == (len(list(plan_windows(100, SETTINGS))) - 1, 3)
+
+
+def test_features_in_pieces_give_the_same_take_and_are_asked_for_late(model: MotionModel) -> None:
+    features, given = drawn(300, FEATURES), []
+
+    def pieces() -> Iterator[Tensor]:
+        for piece in torch.split(features, 30):
+            given.append(len(piece))
+            yield piece
+
+    stream = model.stream(pieces(), frames=300, seed=0)
+    first = next(stream)
+    assert sum(given) == 60
+    assert torch.equal(torch.cat([first, *stream]), model.sample(features, seed=0))
+
+
+@pytest.mark.parametrize(("pieces", "word"), [([30, 5], "nothing"), ([100], "shape")])
+def test_wrong_pieces_are_refused(model: MotionModel, pieces: list[int], word: str) -> None:
+    width = FEATURES + (word == "shape")
+    with pytest.raises(ValueError, match=word):
+        list(model.stream((drawn(frames, width) for frames in pieces), frames=100, seed=0))
 
 
 @pytest.mark.parametrize("frames", [1, 8, 39, 40, 41, 75, 76, 500])

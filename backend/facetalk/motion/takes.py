@@ -6,7 +6,7 @@ noise of a frame depends on the seed and on the frame's place in the clip alone.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -147,8 +147,9 @@ class MotionModel:
 
     def stream(
         self,
-        features: Tensor,
+        features: Tensor | Iterable[Tensor],
         *,
+        frames: int | None = None,
         seed: int,
         guidance: float | None = None,
         steps: int | None = None,
@@ -158,7 +159,9 @@ class MotionModel:
         """Sample a take and hand out its codes window by window.
 
         Args:
-            features: ``[T, D]`` at 50 Hz, on any device.
+            features: ``[T, D]`` at 50 Hz, or consecutive pieces ``[t, D]`` of it; pieces are asked for when a
+                window needs them and forgotten behind it, so that memory does not grow with the clip.
+            frames: T; needed where ``features`` come in pieces.
             seed: which take; the same seed gives bit-equal codes on the same machine.
             guidance: weight of the speech, ``None`` for the bundle's.
             steps: denoising steps per window, ``None`` for the bundle's.
@@ -171,22 +174,21 @@ class MotionModel:
         Raises:
             UserError: there is no frame of speech, or a setting is out of range.
         """
+        if isinstance(features, Tensor):
+            features, frames = [features], len(features)
+        if frames is None:
+            raise ValueError("features in pieces need their number of frames")
         guidance = self.settings.guidance if guidance is None else guidance
         steps = self.settings.steps if steps is None else steps
-        self._check(features, guidance, steps, known)
-        return self._windows(features, seed, guidance, sampling_times(steps), known, callback)
+        self._check(frames, guidance, steps, known)
+        pieces = _FeatureReader(iter(features), self.denoiser.config.feature_size)
+        return self._windows(pieces, frames, seed, guidance, sampling_times(steps), known, callback)
 
-    def _check(self, features: Tensor, guidance: float, steps: int, known: KnownFrames | None) -> None:
-        sizes = self.denoiser.config
-        if features.ndim != 2 or features.shape[1] != sizes.feature_size:
-            raise ValueError(f"features have shape {tuple(features.shape)}, not [T, {sizes.feature_size}]")
-        if known is not None and (
-            known.codes.shape != (len(features), sizes.code_size) or known.mask.shape != (len(features),)
-        ):
-            raise ValueError(
-                f"known frames do not cover the {len(features)} frames of {sizes.code_size} codes"
-            )
-        if len(features) == 0:
+    def _check(self, frames: int, guidance: float, steps: int, known: KnownFrames | None) -> None:
+        size = self.denoiser.config.code_size
+        if known is not None and (known.codes.shape != (frames, size) or known.mask.shape != (frames,)):
+            raise ValueError(f"known frames do not cover the {frames} frames of {size} codes")
+        if frames == 0:
             raise UserError("The clip holds no sound: choose one of at least 0.02 seconds.")
         if steps < 1:
             raise UserError(f"A take needs at least 1 denoising step, not {steps}: raise the steps.")
@@ -195,14 +197,15 @@ class MotionModel:
 
     def _windows(
         self,
-        features: Tensor,
+        features: "_FeatureReader",
+        frames: int,
         seed: int,
         guidance: float,
         times: Tensor,
         known: KnownFrames | None,
         callback: TakeCallback | None,
     ) -> Iterator[Tensor]:
-        plan = list(plan_windows(len(features), self.settings))
+        plan = list(plan_windows(frames, self.settings))
         context = self.code_mean.new_empty(0, len(self.code_mean))
         for index, window in enumerate(plan):
             kept = self._known_in(window, context, known)
@@ -234,7 +237,7 @@ class MotionModel:
 
     def _sample_window(
         self,
-        features: Tensor,
+        features: "_FeatureReader",
         window: Window,
         known: KnownFrames,
         seed: int,
@@ -243,10 +246,36 @@ class MotionModel:
         callback: Callable[[SamplingStep], None] | None,
     ) -> Tensor:
         """Normalised codes ``[window, E]``."""
-        heard = self.denoiser.audio(features[None, window.start : window.stop].to(self.code_mean))
+        heard = self.denoiser.audio(features.read(window.start, window.stop)[None].to(self.code_mean))
         noise = frame_noise(seed, window.start, window.stop, len(self.code_mean)).to(self.code_mean.device)
         guided = GuidedDenoiser(self.denoiser, heard, guidance)
         return dpm_solver_2m(guided, noise[None], times, known=known, callback=callback)[0]
+
+
+class _FeatureReader:
+    """Frames of features that come in pieces, read forward; what lies before the last read is forgotten."""
+
+    def __init__(self, pieces: Iterator[Tensor], size: int) -> None:
+        self.pieces = pieces
+        self.size = size
+        self.first = 0
+        self.held: Tensor | None = None
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Frames ``[stop - start, D]``; ``start`` must not fall.
+
+        Raises:
+            ValueError: a piece is of another size, or the pieces end too early.
+        """
+        while self.held is None or self.first + len(self.held) < stop:
+            piece = next(self.pieces, None)
+            if piece is None or piece.ndim != 2 or piece.shape[1] != self.size:
+                found = "nothing" if piece is None else f"features of shape {tuple(piece.shape)}"
+                raise ValueError(f"{found} where features [t, {self.size}] up to frame {stop} are needed")
+            self.held = piece if self.held is None else torch.cat([self.held, piece])
+        self.held = self.held[start - self.first :]
+        self.first = start
+        return self.held[: stop - start]
 
 
 def plan_windows(frames: int, settings: SamplingSettings) -> Iterator[Window]:
