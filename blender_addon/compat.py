@@ -47,3 +47,8 @@ def new_fcurve(owner: bpy.types.ID, action: bpy.types.Action, data_path: str) ->
     if hasattr(action, "fcurve_ensure_for_datablock"):
         return action.fcurve_ensure_for_datablock(owner, data_path)
     return action.fcurves.new(data_path)
+
+
+def direct_strips(editor: bpy.types.SequenceEditor) -> "bpy.types.StripsTopLevel":
+    """The strips directly in a sequence editor, to which new ones are added (``sequences`` until 4.4)."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences

@@ -25,6 +25,8 @@ class Look:
         scatter: how deep red, green and blue light enters, in metres.
         coat: weight of the clear layer, the tear film or spit on top.
         pores: strength of the fine bump.
+        shade: factor on the colour in the colour attribute, for what lies in the dark of the mouth; Workbench
+            has no light that could tell.
     """
 
     color: Color | None
@@ -33,6 +35,7 @@ class Look:
     scatter: Color = (0.0, 0.0, 0.0)
     coat: float = 0.0
     pores: float = 0.0
+    shade: float = 1.0
 
 
 LOOKS = {
@@ -45,11 +48,28 @@ LOOKS = {
     "iris": Look((0.045, 0.075, 0.085), roughness=0.35, coat=1.0),
     "pupil": Look((0.003, 0.003, 0.003), roughness=0.3, coat=1.0),
     "teeth": Look(
-        (0.74, 0.68, 0.56), roughness=0.2, subsurface=0.4, scatter=(0.002, 0.0015, 0.001), coat=0.6
+        (0.74, 0.68, 0.56),
+        roughness=0.2,
+        subsurface=0.4,
+        scatter=(0.002, 0.0015, 0.001),
+        coat=0.6,
+        shade=0.75,
     ),
-    "gums": Look((0.42, 0.10, 0.10), roughness=0.3, subsurface=0.6, scatter=(0.003, 0.001, 0.0007), coat=0.5),
+    "gums": Look(
+        (0.42, 0.10, 0.10),
+        roughness=0.3,
+        subsurface=0.6,
+        scatter=(0.003, 0.001, 0.0007),
+        coat=0.5,
+        shade=0.45,
+    ),
     "tongue": Look(
-        (0.46, 0.12, 0.12), roughness=0.38, subsurface=0.8, scatter=(0.004, 0.0013, 0.0008), coat=0.4
+        (0.46, 0.12, 0.12),
+        roughness=0.38,
+        subsurface=0.8,
+        scatter=(0.004, 0.0013, 0.0008),
+        coat=0.4,
+        shade=0.5,
     ),
 }
 PLAIN = Look(None, roughness=0.5)
@@ -74,21 +94,26 @@ def create_face(name: str, topology: Topology) -> bpy.types.Object:
         mesh.materials.append(_part_material(part))
     face = bpy.data.objects.new(name, mesh)
     bpy.context.collection.objects.link(face)
+    smoothing = face.modifiers.new("Subdivision", "SUBSURF")
+    smoothing.levels, smoothing.render_levels = 0, 1
     for group_name, members in topology.groups.items():
         face.vertex_groups.new(name=group_name).add(members.tolist(), 1.0, "REPLACE")
     return face
 
 
 def _fill_geometry(mesh: bpy.types.Mesh, topology: Topology) -> None:
+    """Through the mesh's attributes where they are open: four times faster than vertices and loops."""
     quad_count = len(topology.quads)
     mesh.vertices.add(len(topology.vertices))
-    mesh.vertices.foreach_set("co", np.ascontiguousarray(topology.vertices, np.float32).ravel())
     mesh.loops.add(4 * quad_count)
-    mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(topology.quads, np.int32).ravel())
     mesh.polygons.add(quad_count)
+    positions = np.ascontiguousarray(topology.vertices, np.float32).ravel()
+    mesh.attributes["position"].data.foreach_set("vector", positions)
+    corners = np.ascontiguousarray(topology.quads, np.int32).ravel()
+    mesh.attributes[".corner_vert"].data.foreach_set("value", corners)
     mesh.polygons.foreach_set("loop_start", np.arange(0, 4 * quad_count, 4, dtype=np.int32))
-    mesh.polygons.foreach_set("material_index", np.ascontiguousarray(topology.material_index, np.int32))
-    mesh.polygons.foreach_set("use_smooth", np.ones(quad_count, dtype=bool))
+    parts = np.ascontiguousarray(topology.material_index, np.int32)
+    mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", parts)
     mesh.update(calc_edges=True)
     uv_map = mesh.uv_layers.new(name=UV_MAP)
     uv_map.uv.foreach_set("vector", np.ascontiguousarray(topology.uv, np.float32).ravel())
@@ -98,9 +123,10 @@ def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
     # Per corner: Workbench shows this attribute alone, and the rims of iris and pupil must stay sharp.
     corners = np.array(topology.colors, np.float32)[topology.quads]
     for index, part in enumerate(topology.materials):
-        color = LOOKS.get(part, PLAIN).color
-        if color is not None:
-            corners[topology.material_index == index] = (*color, 1.0)
+        look = LOOKS.get(part, PLAIN)
+        if look.color is not None:
+            shown = np.multiply(look.color, look.shade)
+            corners[topology.material_index == index] = (*shown, 1.0)
     attribute = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="CORNER")
     attribute.data.foreach_set("color", np.ascontiguousarray(corners).ravel())
     mesh.color_attributes.active_color = attribute

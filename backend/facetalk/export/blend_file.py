@@ -61,8 +61,8 @@ def write_take(
         sound: the file the clip was read from; its sound goes into the results.
         blend: the .blend to write.
         video: the .mp4 to write.
-        progress: is told stage ("speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and may
-            raise ``Cancelled``; nothing is left behind then.
+        progress: is told stage ("speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and
+            may raise ``Cancelled``; nothing is left behind then.
 
     Raises:
         UserError: clip or settings cannot be used, or Blender is missing.

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from facetalk.errors import UserError
 
@@ -26,38 +27,29 @@ def require_blender() -> None:
 
 
 class BlenderProcess:
-    """One run of ``blender_addon/headless.py``. Leaving the ``with`` block early kills it.
-
-    Attributes:
-        records: its standard input, for the record stream.
-    """
+    """One run of ``blender_addon/headless.py``. Leaving the ``with`` block early kills it."""
 
     def __init__(self, arguments: Sequence[str | Path]) -> None:
         self._arguments = [str(argument) for argument in arguments]
-        self._chatter: IO[bytes] = tempfile.TemporaryFile()
-        self._settings = tempfile.TemporaryDirectory(prefix="facetalk-blender-")
-        self._process: subprocess.Popen[bytes]
-        self.records: IO[bytes]
+        self._resources = ExitStack()
 
     def __enter__(self) -> "BlenderProcess":
         # a fresh settings folder: the user's own add-ons and preferences must not change the result
-        environment = {**os.environ, "PYTHONPATH": str(_PROJECT), "BLENDER_USER_RESOURCES": self._settings.name}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "blender_addon.headless", *self._arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._chatter,
-            env=environment,
-        )
-        assert self._process.stdin is not None
-        self.records = self._process.stdin
+        folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="facetalk-blender-")))
+        self._log = folder / "blender.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "blender_addon.headless", *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(_PROJECT), "BLENDER_USER_RESOURCES": str(folder)},
+            )
+        self._resources.callback(self._end)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()  # nothing happens if it has ended
-        self._process.communicate()
-        self._chatter.close()
-        self._settings.cleanup()
+        self._resources.close()
 
     def send(self, records: bytes) -> None:
         """Write whole records to its standard input; waits while it is busy.
@@ -65,8 +57,9 @@ class BlenderProcess:
         Raises:
             UserError: it has given up, and this is why.
         """
+        assert self._process.stdin is not None
         try:
-            self.records.write(records)
+            self._process.stdin.write(records)
         except BrokenPipeError:
             for _ in self.finish():
                 pass
@@ -79,20 +72,23 @@ class BlenderProcess:
             UserError: it says what went wrong.
             RuntimeError: it died; the message holds the end of what it printed.
         """
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin = None  # communicate() must not flush a pipe that may be broken
-        try:
-            self.records.close()
-        except BrokenPipeError:
-            pass  # its last words below say why
+        with suppress(BrokenPipeError):  # its last words below say why
+            self._process.stdin.close()
         for line in self._process.stdout:
             content: dict[str, Any] = json.loads(line)
             if "error" in content:
                 raise UserError(content["error"])
             yield content["done"] / content["total"]
         if self._process.wait() != 0:
-            raise RuntimeError(f"Blender ended with status {self._process.returncode}:\n{self._last_words()}")
+            last_words = self._log.read_text(errors="replace")[-4000:]
+            raise RuntimeError(f"Blender ended with status {self._process.returncode}:\n{last_words}")
 
-    def _last_words(self) -> str:
-        self._chatter.seek(0)
-        return self._chatter.read()[-4000:].decode(errors="replace")
+    def _end(self) -> None:
+        self._process.kill()  # does nothing if it has ended
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()

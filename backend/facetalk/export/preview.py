@@ -29,7 +29,10 @@ def extract_sound(source: Path, folder: Path) -> Path:
     sound = folder / f"{source.stem}.flac"
     # FLAC holds up to 8 channels, a Blender strip plays two
     channels = ["-af", "aformat=channel_layouts=mono|stereo"]
-    _run_ffmpeg(["-i", source, "-map", "0:a:0", *channels, sound], f"The sound of {source} cannot be decoded")
+    _run_ffmpeg(
+        ["-i", f"file:{source}", "-map", "0:a:0", *channels, sound],
+        f"The sound of {source} cannot be decoded",
+    )
     return sound
 
 
@@ -65,7 +68,7 @@ def encode_video(frames: Path, sound: Path, video: Path, fps: float) -> None:
         UserError: ffmpeg cannot do it.
     """
     rate = str(Fraction(fps).limit_denominator(100_000))
-    pictures = ["-framerate", rate, "-start_number", "1", "-i", frames / "%05d.png"]
+    pictures: list[str | Path] = ["-framerate", rate, "-start_number", "1", "-i", frames / "%05d.png"]
     # yuv420p and the index in front: browsers and phones play nothing else
     codecs = ["-c:v", "libx264", "-preset", "fast", "-crf", str(CRF), "-pix_fmt", "yuv420p"]
     codecs += ["-c:a", "aac", "-b:a", "160k", "-movflags", "+faststart"]

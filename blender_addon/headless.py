@@ -1,0 +1,208 @@
+"""Blender without a window: a record stream becomes a .blend file, a .blend file becomes pictures.
+
+Run as ``python -m blender_addon.headless build|render`` by a Python that has bpy. Standard output carries one
+JSON object a line and nothing else: ``{"done": n, "total": n}`` while it works, ``{"error": sentence}`` if it
+cannot; Blender's own chatter goes to standard error.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import bpy
+import numpy as np
+
+from . import compat, face_object, stage
+from .frame_stream import BackendError, ByteSource, Frame, Hello, StreamError, Topology, read_take
+from .shape_keys import FrameWriter
+
+FIRST_FRAME = 1
+FACE_NAME = "Face"
+WORKBENCH, CYCLES = "BLENDER_WORKBENCH", "CYCLES"
+RESOLUTION = (512, 512)
+
+
+class Still(NamedTuple):
+    """A single picture: a scene frame, a view of ``stage.VIEWS``, and where it goes."""
+
+    frame: int
+    view: str
+    path: Path
+
+
+def build(source: ByteSource, sound: Path, blend: Path) -> None:
+    """Write a .blend from a record stream: face, shape keys, sound, camera, lights.
+
+    Args:
+        source: records as in docs/protocol.md, read while they come.
+        sound: the speech, packed into the file.
+        blend: the file to write; a caller who may stop half way gives a temporary place.
+
+    Raises:
+        BackendError: the stream carries an error.
+        StreamError: the stream is damaged or was cut off.
+    """
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    records = read_take(source)
+    hello, topology = next(records), next(records)
+    assert isinstance(hello, Hello), "the reader has checked the order"
+    assert isinstance(topology, Topology), "the reader has checked the order"
+    _set_time(scene, hello)
+    face = face_object.create_face(FACE_NAME, topology)
+    face["facetalk"] = json.dumps(asdict(hello))
+    writer = FrameWriter(face, scene, FIRST_FRAME, hello.frame_count)
+    for record in records:
+        if isinstance(record, Frame):
+            writer.write(record.index, record.vertices)
+    writer.finish()
+    _add_sound(scene, sound)
+    scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
+    scene.render.engine = WORKBENCH
+    stage.build_stage(scene, topology.vertices)
+    _open_on_the_face()
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
+
+
+def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
+    """Render scene frames to ``folder/00001.png`` and on, saying after each how many are done.
+
+    Args:
+        folder: an existing folder.
+        first: first scene frame.
+        last: last scene frame, rendered too.
+        report: where progress goes.
+    """
+    scene = bpy.context.scene
+    # the video's encoder reads them at once: small files are not worth the time
+    scene.render.image_settings.compression = 0
+    for frame in range(first, last + 1):
+        scene.frame_set(frame)
+        _render(scene, folder / f"{frame:05d}.png")
+        _tell(report, done=frame - first + 1, total=last - first + 1)
+
+
+def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
+    """Render single pictures, each framed on the neutral head from its own side."""
+    scene = bpy.context.scene
+    mesh = bpy.data.objects[FACE_NAME].data
+    rest = np.empty(3 * len(mesh.vertices), dtype=np.float32)
+    mesh.shape_keys.key_blocks[0].points.foreach_get("co", rest)
+    for done, still in enumerate(stills, start=1):
+        scene.frame_set(still.frame)
+        stage.frame_view(scene, rest.reshape(-1, 3), still.view)
+        _render(scene, still.path)
+        _tell(report, done=done, total=len(stills))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    report = _claim_standard_output()
+    try:
+        if options.command == "build":
+            with open(0, "rb") as source:
+                build(source, options.sound, options.blend)
+        else:
+            _run_render(options, report)
+    except (BackendError, StreamError) as error:
+        _tell(report, error=str(error))
+        return 1
+    return 0
+
+
+def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
+    bpy.ops.wm.open_mainfile(filepath=str(options.blend))
+    scene = bpy.context.scene
+    scene.render.engine = options.engine
+    scene.render.resolution_x, scene.render.resolution_y = options.resolution
+    if options.frames:
+        first, last = options.range or (scene.frame_start, scene.frame_end)
+        render_frames(options.frames, first, last, report)
+    render_stills(options.still, report)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m blender_addon.headless", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("build", help="standard input's records become a .blend")
+    building.add_argument("--sound", type=Path, required=True)
+    building.add_argument("--blend", type=Path, required=True)
+    rendering = commands.add_parser("render", help="a .blend's frames become PNG files")
+    rendering.add_argument("--blend", type=Path, required=True)
+    rendering.add_argument("--engine", choices=(WORKBENCH, CYCLES), default=WORKBENCH)
+    rendering.add_argument("--resolution", type=_pair("x"), default=RESOLUTION, metavar="WIDTHxHEIGHT")
+    rendering.add_argument("--frames", type=Path, help="folder for one picture a frame")
+    rendering.add_argument("--range", type=_pair(":"), metavar="FIRST:LAST", help="only these scene frames")
+    rendering.add_argument("--still", type=_still, action="append", default=[], metavar="FRAME:VIEW:PNG")
+    return parser
+
+
+def _pair(separator: str) -> Callable[[str], tuple[int, int]]:
+    def parse(text: str) -> tuple[int, int]:
+        first, second = text.split(separator)
+        return int(first), int(second)
+
+    return parse
+
+
+def _still(text: str) -> Still:
+    frame, view, path = text.split(":", 2)
+    if view not in stage.VIEWS:
+        raise argparse.ArgumentTypeError(f"{view} is none of {', '.join(stage.VIEWS)}")
+    return Still(int(frame), view, Path(path))
+
+
+def _claim_standard_output() -> IO[str]:
+    """Keep standard output for our own lines: Blender's C code prints to descriptor 1, which now is 2."""
+    report = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return report
+
+
+def _tell(report: IO[str], **content: object) -> None:
+    print(json.dumps(content), file=report, flush=True)
+
+
+def _set_time(scene: bpy.types.Scene, hello: Hello) -> None:
+    stage.set_frame_rate(scene, hello.fps)
+    scene.frame_start = FIRST_FRAME
+    scene.frame_end = FIRST_FRAME + hello.frame_count - 1
+    scene.frame_set(FIRST_FRAME)
+    scene.sync_mode = "AUDIO_SYNC"
+
+
+def _add_sound(scene: bpy.types.Scene, sound: Path) -> None:
+    strip = compat.direct_strips(scene.sequence_editor_create()).new_sound(
+        name=sound.stem, filepath=str(sound), channel=1, frame_start=FIRST_FRAME
+    )
+    strip.sound.pack()
+    # the packed bytes count, and the place they came from is nobody's business
+    strip.sound.filepath = f"//{sound.name}"
+
+
+def _open_on_the_face() -> None:
+    """Let whoever opens the file look through the camera at the coloured face."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                space = area.spaces.active
+                space.shading.color_type = "VERTEX"
+                space.clip_start = 0.01
+                space.region_3d.view_perspective = "CAMERA"
+
+
+def _render(scene: bpy.types.Scene, path: Path) -> None:
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGB"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The mesh Blender gets is the mesh that was sent."""
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from blender_addon.face_object import COLOR_ATTRIBUTE, LOOKS, create_face
+from blender_addon.frame_stream import Topology
+
+SKIN_COLOR = (0.6, 0.35, 0.25, 1.0)
+
+
+def _strip_of_quads() -> Topology:
+    """Three quads in a row: skin, iris, and a part nobody knows."""
+    x = np.arange(4, dtype=np.float32) * 0.1
+    vertices = np.concatenate([np.stack([x, 0 * x, 0 * x], 1), np.stack([x, 0 * x, 0 * x + 0.1], 1)])
+    return Topology(
+        vertices=vertices,
+        quads=np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6]], np.int32),
+        uv=np.random.default_rng(0).random((3, 4, 2)).astype(np.float32),
+        materials=("skin", "iris", "antenna"),
+        material_index=np.array([0, 1, 2], np.int32),
+        colors=np.full((8, 4), SKIN_COLOR, np.float32),
+        groups={"lips": np.array([0, 5], np.int32), "nobody": np.zeros(0, np.int32)},
+    )
+
+
+def _corner_colors(mesh: bpy.types.Mesh) -> NDArray[np.float32]:
+    colors = np.empty(4 * len(mesh.loops), np.float32)
+    mesh.color_attributes[COLOR_ATTRIBUTE].data.foreach_get("color", colors)
+    return colors.reshape(-1, 4, 4)
+
+
+def test_geometry_is_what_was_sent() -> None:
+    topology = _strip_of_quads()
+    mesh = create_face("Face", topology).data
+    np.testing.assert_array_equal(np.array([v.co for v in mesh.vertices], np.float32), topology.vertices)
+    np.testing.assert_array_equal([list(p.vertices) for p in mesh.polygons], topology.quads)
+    np.testing.assert_array_equal([p.material_index for p in mesh.polygons], topology.material_index)
+    np.testing.assert_array_equal(
+        np.array([uv.vector for uv in mesh.uv_layers.active.uv], np.float32), topology.uv.reshape(-1, 2)
+    )
+    assert all(polygon.use_smooth for polygon in mesh.polygons)
+    assert not mesh.validate(), "Blender found something to repair"
+
+
+def test_vertex_groups_hold_their_vertices() -> None:
+    face = create_face("Face", _strip_of_quads())
+    lips = face.vertex_groups["lips"].index
+    members = [v.index for v in face.data.vertices if any(g.group == lips for g in v.groups)]
+    assert members == [0, 5]
+    assert "nobody" in face.vertex_groups
+
+
+def test_painted_skin_and_sharp_rims() -> None:
+    colors = _corner_colors(create_face("Face", _strip_of_quads()).data)
+    np.testing.assert_allclose(colors[0], np.full((4, 4), SKIN_COLOR), atol=1e-6)
+    iris = LOOKS["iris"].color
+    assert iris is not None
+    np.testing.assert_allclose(colors[1, :, :3], np.tile(iris, (4, 1)), atol=1e-6)
+    np.testing.assert_allclose(colors[2], np.full((4, 4), SKIN_COLOR), atol=1e-6)
+
+
+def test_skin_takes_its_color_from_the_attribute() -> None:
+    face = create_face("Face", _strip_of_quads())
+    tree = face.data.materials[0].node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    source = shader.inputs["Base Color"].links[0].from_node
+    assert source.layer_name == COLOR_ATTRIBUTE
+    assert shader.inputs["Subsurface Weight"].default_value > 0
+
+
+def test_the_second_face_shares_the_looks_of_the_first() -> None:
+    first, second = create_face("Face", _strip_of_quads()), create_face("Face", _strip_of_quads())
+    assert list(first.data.materials) == list(second.data.materials)
+    assert first.name != second.name
