@@ -4,6 +4,8 @@ bpy is imported in ``register`` and ``unregister`` only, so that the modules tha
 stream, the client, the backend process) can be imported without one.
 """
 
+import atexit
+
 
 def register() -> None:
     """Blender enables the add-on."""
@@ -15,6 +17,8 @@ def register() -> None:
     settings.register()
     for each in (*preferences.classes, *operators.classes, *panels.classes):
         bpy.utils.register_class(each)
+    # Blender disables add-ons when it quits; bpy as a module does not, and hangs over the classes.
+    atexit.register(unregister)
 
 
 def unregister() -> None:
@@ -23,6 +27,7 @@ def unregister() -> None:
 
     from . import backend_process, generation, operators, panels, preferences, settings, takes
 
+    atexit.unregister(unregister)
     running = generation.current
     if running is not None:
         running.cancel()

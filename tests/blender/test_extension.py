@@ -79,6 +79,15 @@ def test_blenders_tool_refuses_a_broken_manifest(tmp_path: Path, monkeypatch: py
         build_addon.build(tmp_path / "dist")
 
 
+def test_a_script_that_ends_with_the_addon_enabled_does_end(tmp_path: Path) -> None:
+    script = "import bpy, blender_addon; blender_addon.register()"
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=build_addon.CHECKOUT, timeout=30, check=False
+    )
+    assert done.returncode == 0
+
+
 def test_the_addon_imports_only_blender_numpy_and_itself() -> None:
     allowed = {*sys.stdlib_module_names, "bpy", "aud", "numpy", "mathutils", "bpy_extras"}
     for path in build_addon.SOURCE.glob("*.py"):
