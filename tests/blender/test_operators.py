@@ -308,7 +308,7 @@ def test_an_identity_that_does_not_exist(tmp_path: Path, use_backend: UseBackend
     use_backend()
     add_strip(tone(tmp_path / "line.wav"))
     bpy.context.scene.facetalk.identity = "nobody"
-    assert "no face named 'nobody': choose one of average, second" in refused()
+    assert "no identity nobody: choose one of average, second" in refused()
 
 
 def test_a_backend_killed_in_the_middle_leaves_the_file_as_it_was(

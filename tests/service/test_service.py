@@ -164,7 +164,6 @@ def test_it_listens_on_the_loopback_only(shared: Client) -> None:
         ("intensity=inf", "intensity"),
         ("sample_rate=0", "sample_rate"),
         ("colour=red", "colour"),
-        ("identity=nobody", "nobody"),
     ],
 )
 def test_settings_out_of_range_are_named(shared: Client, query: str, name: str) -> None:
@@ -244,6 +243,12 @@ def test_a_reader_that_hangs_up_cancels_the_take(start: Start) -> None:
         except BackendError:
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_an_identity_that_does_not_exist_is_named(shared: Client) -> None:
+    job = shared.create_job(SECOND, 16000, {"identity": "nobody"})
+    with pytest.raises(BackendError, match=r"^There is no identity nobody: choose one of average, second\.$"):
+        list(shared.stream(job))
 
 
 def test_an_error_in_the_middle_arrives_as_its_sentence(start: Start) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -141,7 +141,6 @@ def _add_routes(app: FastAPI, loader: AnimatorLoader, jobs: Jobs) -> None:
     async def create_job(request: Request, query: Annotated[JobQuery, Query()]) -> dict[str, Any]:
         animator = loader.get()
         jobs.check_free()  # before the body is read: it may be large
-        _check_identity(query.identity, animator.identities())
         clip = await _read_clip(request, query)
         job = Job(animator, clip, query.settings())
         jobs.submit(job)
@@ -180,11 +179,6 @@ async def _read_clip(request: Request, query: JobQuery) -> Clip:
         body += part
     samples = np.frombuffer(body, dtype="<f4").reshape(-1, query.channels)
     return await anyio.to_thread.run_sync(clip_from_pcm, samples, query.sample_rate)
-
-
-def _check_identity(name: str, identities: Sequence[str]) -> None:
-    if name not in identities:
-        raise HTTPException(422, f"There is no face named {name!r}: choose one of {', '.join(identities)}.")
 
 
 def _add_error_answers(app: FastAPI) -> None:
