@@ -25,7 +25,7 @@ from training.head_layout import landmark_vertices
 from training.ict_heads import PARTS, IctHeads, rig_weights, sphere
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_loops import QuadLoops, mouth_loop, quarter_position
-from training.quad_parts import eyeball, quadriflow
+from training.quad_parts import eyeball, shrink_wrap, voxel_quads
 from training.template_paint import face_groups, paint_skin
 
 Array = NDArray[np.float64]
@@ -44,7 +44,9 @@ CHIN_FOLD, CHIN_FRONT = 724, 5162
 CUT_BELOW = 54.5  # centimetres: what is kept of MakeHuman before fitting
 NECK_PLANE = -0.46  # head units: where the fitted neck ends
 STIFFNESS = [100.0, 30.0, 10.0, 10.0, 3.0, 3.0, 1.0, 1.0, 0.3, 0.3, 0.1, 0.1]
-PART_QUADS = {"upper_teeth": 900, "lower_teeth": 900, "mouth": 900}
+MOUTH_QUADS = 1500
+FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 5, 3  # quads along a side of a tooth's box
+FRONT_TEETH_WITHIN = 0.075  # head units from the midline: incisors and canines
 PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums"}
 PART_COLORS = {
     "sclera": (0.84, 0.83, 0.80, 1.0),
@@ -191,13 +193,25 @@ def cut_neck(fit: SkinFit, vertices: Array) -> tuple[Array, NDArray[np.bool_]]:
     return moved, kept
 
 
-def neural_part(head: Head, part: str, resolution: int) -> tuple[Array, Indices]:
-    """The largest piece of one part of the average neural head, remeshed to quads."""
+def remesh_part(head: Head, part: str, heads: IctHeads, canonical: Array, resolution: int) -> tuple[Array, Indices]:
+    """One part of the average neural head as quads: teeth one by one, the rest by voxels."""
     channel = head.parts.index(part)
     average = head.identity("average")
-    mesh = marching_cubes(lambda points: head.signed_distance(points, average)[:, channel], head.box, resolution)
-    vertices, triangles = _largest_component(mesh.vertices, mesh.triangles)
-    return quadriflow(vertices, triangles, PART_QUADS[part])
+
+    def distance(points: torch.Tensor) -> torch.Tensor:
+        return head.signed_distance(points, average)[:, channel]
+
+    if part not in heads.teeth:
+        mesh = marching_cubes(distance, head.box, resolution)
+        return voxel_quads(*_largest_component(mesh.vertices, mesh.triangles), MOUTH_QUADS)
+    vertices, quads = [], []
+    for tooth in heads.teeth[part]:
+        low, high = canonical[tooth].min(axis=0), canonical[tooth].max(axis=0)
+        side = FRONT_TOOTH_SIDE if abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN else BACK_TOOTH_SIDE
+        own, faces = shrink_wrap(lambda points: distance(torch.from_numpy(points).float()).numpy(), low, high, side)
+        quads.append(faces + sum(map(len, vertices)))
+        vertices.append(own)
+    return np.concatenate(vertices), np.concatenate(quads)
 
 
 def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tuple[list[Piece], SkinFit, Indices]:
@@ -212,8 +226,8 @@ def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tup
     pieces = [Piece(skin, compact.reshape(-1, 4), fit.uv[kept], 0, materials, paint_skin(closed, heads.neutral))]
     for side in ("left", "right"):
         pieces.append(_eyeball_piece(fit.canonical, heads, side))
-    for part in PART_QUADS:
-        own, quads = neural_part(head, part, resolution)
+    for part in PART_MATERIALS:
+        own, quads = remesh_part(head, part, heads, fit.canonical, resolution)
         pieces.append(_part_piece(part, own, quads, heads, fit.canonical))
     return pieces, fit, fit.kept[used]
 

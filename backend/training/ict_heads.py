@@ -78,6 +78,7 @@ class IctHeads:
         vertices_of: part name -> vertex indices into the kit's numbering.
         triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
         skin_quads: the skin's faces ``[Q, 4]``; a triangle has -1 in its last column.
+        teeth: jaw's part name -> its teeth, each as kit vertices.
         tongue_weight: how much of every vertex ``[V]`` is tongue.
     """
 
@@ -94,9 +95,11 @@ class IctHeads:
         self.tongue_weight = self._tongue_weight()
         shapes.update(_tongue_shapes(self.neutral, self.tongue_weight))
         self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
+        self._component_of = self._label_components()
         self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
         self.vertices_of, self.triangles_of = self._split_parts()
         self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
+        self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}
 
@@ -194,17 +197,21 @@ class IctHeads:
         """Vertices of an eyeball's outer shell: the first of its two components (the other is the iris inside it)."""
         first, last = self._ranges[f"eyeball_{side}"]
         shell = np.arange(first, last)
-        inside = self._component(shell[0])
-        return shell[inside[shell]]
+        return shell[self._component_of[shell] == self._component_of[first]]
 
-    def _component(self, seed: int) -> NDArray[np.bool_]:
+    def _single_teeth(self, part: str) -> list[Indices]:
+        """The teeth of one jaw, each as its vertices."""
+        vertices = self.vertices_of[part]
+        labels = self._component_of[vertices]
+        return [vertices[labels == label] for label in np.unique(labels)]
+
+    def _label_components(self) -> Indices:
+        """The connected component of every kit vertex ``[V]``."""
         quads = np.where(self._quads < 0, self._quads[:, :1], self._quads)
         row, column = quads.reshape(-1), np.roll(quads, -1, axis=1).reshape(-1)
         size = len(self.neutral)
         graph = coo_matrix((np.ones(len(row)), (row, column)), shape=(size, size))
-        _, label = connected_components(graph, directed=False)
-        same: NDArray[np.bool_] = label == label[seed]
-        return same
+        return np.asarray(connected_components(graph, directed=False)[1])
 
     def _tongue_weight(self) -> Array:
         """1 on the tongue, fading to 0 at the gums, by an ellipse inside the lower dental arch."""

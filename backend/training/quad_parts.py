@@ -1,5 +1,7 @@
 """Quad meshes for the parts a base mesh does not have in good quality: eyeballs, teeth, gums and tongue."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,34 +63,80 @@ def eyeball(centre: Array, radius: float, gaze: Array) -> tuple[Array, Indices, 
     return vertices, compact.reshape(joined.shape), np.array(materials), uv
 
 
-def quadriflow(vertices: Array, triangles: Indices, faces: int) -> tuple[Array, Indices]:
-    """Remesh a closed triangle mesh to about ``faces`` quads with Blender's QuadriFlow.
+def box_sphere(side: int) -> tuple[Array, Indices]:
+    """A sphere of six ``side x side`` grids: unit directions ``[V, 3]`` and outward quads ``[6 side^2, 4]``."""
+    axis = np.tan(np.linspace(-np.pi / 4, np.pi / 4, side + 1))
+    u, v = (grid.ravel() for grid in np.meshgrid(axis, axis, indexing="ij"))
+    one = np.ones_like(u)
+    faces = [(one, u, v), (-one, v, u), (v, one, u), (u, -one, v), (u, v, one), (v, u, -one)]
+    points = np.concatenate([np.stack(face, axis=1) for face in faces])
+    index = np.arange((side + 1) ** 2).reshape(side + 1, side + 1)
+    grid_quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)
+    quads = np.concatenate([grid_quads + number * index.size for number in range(6)])
+    _, first, joined = np.unique(points.round(6), axis=0, return_index=True, return_inverse=True)
+    directions = points[first]
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True), joined.ravel()[quads]
+
+
+def shrink_wrap(
+    distance: Callable[[Array], Array], low: Array, high: Array, side: int, samples: int = 48
+) -> tuple[Array, Indices]:
+    """A box sphere blown up from the middle of a box to the first surface it meets, or to the box.
+
+    Args:
+        distance: signed distance ``[N]`` of points ``[N, 3]``, negative inside.
+        low, high: corners of the box ``[3]``; what lies outside it belongs to a neighbour.
+        side: quads along a side of the box sphere.
+        samples: steps along every ray.
+
+    Returns:
+        Vertices ``[V, 3]`` and quads ``[Q, 4]``.
+    """
+    directions, quads = box_sphere(side)
+    centre, half = 0.5 * (low + high), 0.5 * (high - low)
+    # From sphere to box: rays end where they leave it.
+    rays = directions * half / np.abs(directions).max(axis=1, keepdims=True)
+    steps = np.linspace(0.0, 1.0, samples)
+    points = centre + steps[:, None, None] * rays
+    values = distance(points.reshape(-1, 3)).reshape(samples, -1)
+    outside = values > 0.0
+    hit = np.where(outside.any(axis=0), outside.argmax(axis=0), samples - 1)
+    column = np.arange(len(rays))
+    before, after = values[np.maximum(hit - 1, 0), column], values[hit, column]
+    crossing = np.where(after > 0.0, before / np.minimum(before - after, -1e-9), 1.0)
+    reach = (np.maximum(hit - 1, 0) + np.clip(crossing, 0.0, 1.0)) / (samples - 1)
+    return centre + reach[:, None] * rays, quads
+
+
+def voxel_quads(vertices: Array, triangles: Indices, faces: int) -> tuple[Array, Indices]:
+    """Remesh a closed triangle mesh to about ``faces`` quads with Blender's voxel remesher.
+
+    QuadriFlow would follow the curvature better, but gives up on these meshes as often as not.
 
     Returns:
         Vertices ``[V, 3]`` and quads ``[Q, 4]``.
 
     Raises:
-        RuntimeError: QuadriFlow gave up, or left a face that is no quad.
+        RuntimeError: a face is no quad.
     """
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    # QuadriFlow merges what is closer than an absolute tolerance: give it a mesh of ordinary size.
-    scale = 100.0
     mesh = bpy.data.meshes.new("part")
-    mesh.from_pydata((vertices * scale).tolist(), [], triangles.tolist())
+    mesh.from_pydata(vertices.tolist(), [], triangles.tolist())
     part = bpy.data.objects.new("part", mesh)
     bpy.context.scene.collection.objects.link(part)
     bpy.context.view_layer.objects.active = part
     part.select_set(True)
-    outcome = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=faces, seed=0, use_preserve_boundary=False)
-    if outcome != {"FINISHED"}:
-        raise RuntimeError(f"QuadriFlow did not finish: {outcome}")
+    corners = vertices[triangles]
+    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum()
+    mesh.remesh_voxel_size = float(np.sqrt(area / faces))
+    bpy.ops.object.voxel_remesh()
     result = part.data
     if any(len(polygon.vertices) != 4 for polygon in result.polygons):
-        raise RuntimeError("QuadriFlow left faces that are no quads")
+        raise RuntimeError("the voxel remesher left faces that are no quads")
     quads = np.array([list(polygon.vertices) for polygon in result.polygons])
-    return np.array([list(vertex.co) for vertex in result.vertices]) / scale, quads
+    return np.array([list(vertex.co) for vertex in result.vertices]), quads
 
 
 def _grid_rim() -> Indices:

@@ -116,6 +116,10 @@ class Head:
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
         return self.identity_field.anchors(identity[None])[0]
 
+    def rig_to_code(self) -> Tensor:
+        """The linear map ``[R, E]`` from the training rig's weights to expression codes."""
+        return self._tensors["rig_to_code"].float()
+
     def landmarks(self, identity: Tensor) -> Tensor:
         """Canonical landmarks ``[L, 3]`` of an identity code ``[I]``, in the order of ``landmark_names``."""
         modes = self._tensors["landmark_modes"].float()
@@ -126,6 +130,19 @@ class Head:
         """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every part, negative inside."""
         chunks = points.to(self.device).split(POINTS_PER_CHUNK)
         return torch.cat([self.identity_field(chunk[None], identity[None])[0] for chunk in chunks])
+
+    def part_distance(self, points: Tensor, parts: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance ``[N]`` of canonical points ``[N, 3]`` to the part ``[N]`` each belongs to, and its gradient ``[N, 3]``."""
+        distances, gradients = [], []
+        for chunk, part in zip(points.split(POINTS_PER_CHUNK), parts.split(POINTS_PER_CHUNK), strict=True):
+            chunk = chunk.detach().requires_grad_(True)
+            with torch.enable_grad():
+                every = self.identity_field(chunk[None], identity[None])[0]
+                own = every.gather(1, part[:, None])[:, 0]
+                (gradient,) = torch.autograd.grad(own.sum(), chunk)
+            distances.append(own.detach())
+            gradients.append(gradient)
+        return torch.cat(distances), torch.cat(gradients)
 
     @torch.no_grad()
     def prepare(self, points: Tensor, parts: Tensor, identity: Tensor) -> PosedPoints:

@@ -1,0 +1,201 @@
+"""The flow from a clip to posed vertices. Nothing else knows all the parts."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetalk import presets
+from facetalk.clip import Clip
+from facetalk.device import choose_device
+from facetalk.errors import UserError
+from facetalk.head.head import Head, PosedPoints, to_blender
+from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
+from facetalk.speech.whisper_encoder import WhisperEncoder
+from facetalk.take import FrameBatch, TakeSettings
+from facetalk.topology.template import FaceMesh, Template
+from facetalk.topology.wrap import wrap
+
+Progress = Callable[[str, float], None]
+"""Called with a stage (``speech``, ``motion``, ``decode``) and the fraction of it that is done; may raise to cancel."""
+
+FRAMES_PER_BATCH = 25
+MAXIMUM_FPS = 240.0
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """An identity wearing the template."""
+
+    mesh: FaceMesh
+    points: PosedPoints
+
+
+class Animator:
+    """Speech in, posed vertices out, with the models loaded once.
+
+    Attributes:
+        device: where the models run.
+        models: names of the bundles in use.
+    """
+
+    def __init__(self, encoder: WhisperEncoder, motion: MotionModel, head: Head, template: Template) -> None:
+        motion.require_head(head.rig_to_code().cpu())
+        self.encoder, self.motion, self.head, self.template = encoder, motion, head, template
+        self.device = head.device
+        self.models = (presets.SPEECH_ENCODER, presets.MOTION, presets.HEAD, presets.TOPOLOGY)
+        self._actors: dict[str, _Actor] = {}
+
+    @classmethod
+    def load(cls, device: str = "auto") -> "Animator":
+        """Load the embedded bundles.
+
+        Raises:
+            UserError: the device or a bundle is missing, or a bundle is damaged.
+        """
+        chosen = choose_device(device)
+        return cls(
+            WhisperEncoder.load(presets.preset(presets.SPEECH_ENCODER), chosen),
+            MotionModel.load(presets.preset(presets.MOTION), chosen),
+            Head.load(presets.preset(presets.HEAD), chosen),
+            Template.load(presets.preset(presets.TOPOLOGY)),
+        )
+
+    def identities(self) -> list[str]:
+        """Names of the identities that come with the head; ``random-N`` works too."""
+        return list(self.head.identity_names)
+
+    def mesh(self, identity: str) -> FaceMesh:
+        """The mesh of an identity at rest.
+
+        Raises:
+            UserError: no such identity.
+        """
+        return self._actor(identity).mesh
+
+    def frame_count(self, clip: Clip, fps: float) -> int:
+        """Frames of a take: enough to cover the clip.
+
+        Raises:
+            UserError: the frame rate is not between 1 and 240.
+        """
+        if not (math.isfinite(fps) and 1.0 <= fps <= MAXIMUM_FPS):
+            raise UserError(f"A frame rate of {fps:g} cannot be used: choose one between 1 and {MAXIMUM_FPS:g}.")
+        return max(1, math.ceil(round(clip.seconds * fps, 6)))
+
+    def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
+        """The take as expression codes ``[T, E]`` at 50 Hz, intensity applied."""
+        return torch.cat(list(self._code_chunks(clip, settings, progress or _silent)))
+
+    def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
+        """Pose a take, handing out frames as soon as their codes are sampled.
+
+        Args:
+            clip: the speech.
+            settings: the take.
+            progress: told how far every stage is; may raise to cancel, as may closing the iterator.
+
+        Yields:
+            Consecutive frames; all in all ``frame_count(clip, settings.fps)``.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        count = self.frame_count(clip, settings.fps)
+        actor = self._actor(settings.identity)
+        report = progress or _silent
+        return self._pose_chunks(actor, self._code_chunks(clip, settings, report), count, settings.fps, report)
+
+    def _code_chunks(self, clip: Clip, settings: TakeSettings, report: Progress) -> Iterator[Tensor]:
+        report("speech", 0.0)
+        features = self.encoder.encode(clip.samples)
+        report("speech", 1.0)
+
+        def sampled(step: TakeProgress) -> None:
+            report("motion", step.fraction)
+
+        chunks = self.motion.stream(
+            features, seed=settings.seed, guidance=settings.guidance, steps=settings.steps, callback=sampled
+        )
+        for chunk in chunks:
+            yield chunk * settings.intensity
+
+    def _pose_chunks(
+        self, actor: _Actor, chunks: Iterator[Tensor], count: int, fps: float, report: Progress
+    ) -> Iterator[FrameBatch]:
+        timeline = _FrameClock(count, fps)
+        for chunk in chunks:
+            codes = timeline.codes_of(chunk, last=False)
+            yield from self._batches(actor, timeline, codes, report)
+        yield from self._batches(actor, timeline, timeline.codes_of(None, last=True), report)
+
+    def _batches(self, actor: _Actor, timeline: "_FrameClock", codes: Tensor, report: Progress) -> Iterator[FrameBatch]:
+        for batch in codes.split(FRAMES_PER_BATCH):
+            if not len(batch):
+                continue
+            posed = to_blender(self.head.pose(actor.points, batch)).cpu().numpy()
+            first = timeline.delivered
+            timeline.delivered += len(batch)
+            report("decode", timeline.delivered / timeline.count)
+            yield FrameBatch(first, np.ascontiguousarray(posed, dtype=np.float32))
+
+    def _actor(self, identity: str) -> _Actor:
+        if identity not in self._actors:
+            code = self.head.identity(identity)
+            vertices = torch.from_numpy(wrap(self.head, code, self.template))
+            points = self.head.prepare(vertices, torch.from_numpy(self.template.parts.astype(np.int64)), code)
+            neutral = self.head.pose(points, torch.zeros(1, self.head.expression_size, device=self.device))
+            rest = to_blender(neutral[0]).cpu().numpy().astype(np.float32)
+            self._actors[identity] = _Actor(_face_mesh(self.template, rest), points)
+        return self._actors[identity]
+
+
+class _FrameClock:
+    """Resamples codes at 50 Hz to scene frames while they arrive, holding only what the next frame may need."""
+
+    def __init__(self, count: int, fps: float) -> None:
+        self.count = count
+        self.fps = fps
+        self.delivered = 0
+        self._next = 0
+        self._start = 0  # motion frame of the first code held
+        self._held: Tensor | None = None
+
+    def codes_of(self, chunk: Tensor | None, last: bool) -> Tensor:
+        """Codes ``[n, E]`` of the frames that can be interpolated once ``chunk`` is there; the last ones hold the end."""
+        parts = [part for part in (self._held, chunk) if part is not None]
+        held = torch.cat(parts)
+        end = self._start + len(held) - 1
+        times = torch.arange(self._next, self.count, dtype=torch.float64) / self.fps * MOTION_RATE
+        ready = times if last else times[times <= end]
+        position = (ready.clamp(max=end) - self._start).to(held.device)
+        below = position.floor().long()
+        above = (below + 1).clamp(max=len(held) - 1)
+        fraction = (position - below).to(held.dtype)[:, None]
+        codes = held[below] * (1.0 - fraction) + held[above] * fraction
+        self._next += len(ready)
+        needed = int(self._next / self.fps * MOTION_RATE) - self._start
+        keep = min(max(needed, 0), len(held) - 1)
+        self._held, self._start = held[keep:], self._start + keep
+        return codes
+
+
+def _face_mesh(template: Template, rest: NDArray[np.float32]) -> FaceMesh:
+    return FaceMesh(
+        vertices=rest,
+        quads=template.quads,
+        uv=template.uv,
+        materials=template.materials,
+        material_index=template.material_index,
+        colors=template.colors,
+        groups=template.groups,
+        landmarks=template.landmarks,
+    )
+
+
+def _silent(stage: str, fraction: float) -> None:
+    del stage, fraction
