@@ -100,6 +100,20 @@ def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
         _tell(report, done=done, total=len(stills))
 
 
+def draw_wires(face: bpy.types.Object) -> None:
+    """Draw the mesh's edges over the face, for pictures of its topology (Cycles shows them dark)."""
+    ink = bpy.data.materials.new("Wires")
+    ink.use_nodes = True
+    shader = next(node for node in ink.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0.01, 0.01, 0.012, 1.0)
+    face.data.materials.append(ink)
+    face.modifiers.clear()
+    wires = face.modifiers.new("Wires", "WIREFRAME")
+    wires.thickness = 0.00035
+    wires.use_replace = False
+    wires.material_offset = len(face.data.materials)  # Blender takes the last there is
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -124,6 +138,8 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
     if options.frames:
         first, last = options.range or (scene.frame_start, scene.frame_end)
         render_frames(options.frames, first, last, report)
+    if options.wires:
+        draw_wires(bpy.data.objects[FACE_NAME])
     render_stills(options.still, report)
 
 
@@ -140,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("--frames", type=Path, help="folder for one picture a frame")
     rendering.add_argument("--range", type=_pair(":"), metavar="FIRST:LAST", help="only these scene frames")
     rendering.add_argument("--still", type=_still, action="append", default=[], metavar="FRAME:VIEW:PNG")
+    rendering.add_argument("--wires", action="store_true", help="draw the mesh's edges on the stills")
     return parser
 
 

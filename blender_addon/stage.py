@@ -15,9 +15,9 @@ FILL = 0.8  # share of the picture's height that the head takes
 
 # turn about the vertical axis from the face's front and lift over eye level (degrees), watts, metres across
 LIGHTS = {
-    "Key": (-42.0, 32.0, 9.0, 0.7),
+    "Key": (-42.0, 32.0, 10.0, 0.7),
     "Fill": (52.0, 8.0, 3.2, 1.4),
-    "Rim": (152.0, 38.0, 12.0, 0.5),
+    "Rim": (152.0, 38.0, 6.0, 0.5),
 }
 LIGHT_DISTANCE = 1.3  # metres
 BACKDROP = (0.022, 0.026, 0.032)  # linear RGB

@@ -4,7 +4,7 @@ import io
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import imageio_ffmpeg
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from facetalk.clip import load_clip
 from facetalk.errors import Cancelled, UserError
-from facetalk.export import blend_file, blender_process, write_take
+from facetalk.export import ExportReport, write_take
 from facetalk.export.blender_process import BlenderProcess
 from facetalk.export.preview import encode_video, extract_sound
 from facetalk.service.stream import TakeSource
@@ -40,8 +40,8 @@ def out(tmp_path: Path) -> Path:
 
 
 def _write(
-    speech: Path, out: Path, progress: Callable[[str, float], None], animator: Any = None
-) -> blend_file.ExportReport:
+    speech: Path, out: Path, progress: Callable[[str, float], None], animator: FakeAnimator | None = None
+) -> ExportReport:
     return write_take(
         cast(TakeSource, animator or FakeAnimator()),
         load_clip(speech),
@@ -120,8 +120,7 @@ def test_blender_says_what_is_wrong_with_the_stream(speech: Path, tmp_path: Path
         BlenderProcess(["build", "--sound", speech, "--blend", tmp_path / "x.blend"]) as blender,
         pytest.raises(UserError, match="cannot read"),
     ):
-        for _ in range(2000):
-            blender.send(b"this is no record" * 1000)
+        blender.send(b"this is no record" * 1_000_000)
 
 
 def test_blenders_death_is_told_with_its_last_words(tmp_path: Path) -> None:
@@ -135,7 +134,7 @@ def test_blenders_death_is_told_with_its_last_words(tmp_path: Path) -> None:
 def test_missing_blender_is_said_before_any_work(
     speech: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blender_process.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     animator = FakeAnimator()
     with pytest.raises(UserError, match="pip install bpy"):
         _write(speech, out, lambda stage, fraction: None, animator)
