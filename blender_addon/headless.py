@@ -79,12 +79,18 @@ def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
         report: where progress goes.
     """
     scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = first, last
+    _set_picture(scene, folder / "#####")
     # the video's encoder reads them at once: small files are not worth the time
     scene.render.image_settings.compression = 0
-    for frame in range(first, last + 1):
-        scene.frame_set(frame)
-        _render(scene, folder / f"{frame:05d}.png")
-        _tell(report, done=frame - first + 1, total=last - first + 1)
+
+    def frame_written(written: bpy.types.Scene, _: object) -> None:
+        _tell(report, done=written.frame_current - first + 1, total=last - first + 1)
+
+    bpy.app.handlers.render_write.append(frame_written)
+    # as one animation: a quarter faster than frame by frame, for the face is set up only once
+    bpy.ops.render.render(animation=True)
+    bpy.app.handlers.render_write.remove(frame_written)
 
 
 def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
@@ -96,7 +102,8 @@ def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
     for done, still in enumerate(stills, start=1):
         scene.frame_set(still.frame)
         stage.frame_view(scene, rest.reshape(-1, 3), still.view)
-        _render(scene, still.path)
+        _set_picture(scene, still.path)
+        bpy.ops.render.render(write_still=True)
         _tell(report, done=done, total=len(stills))
 
 
@@ -214,11 +221,10 @@ def _open_on_the_face() -> None:
                 space.region_3d.view_perspective = "CAMERA"
 
 
-def _render(scene: bpy.types.Scene, path: Path) -> None:
+def _set_picture(scene: bpy.types.Scene, path: Path) -> None:
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
     scene.render.filepath = str(path)
-    bpy.ops.render.render(write_still=True)
 
 
 if __name__ == "__main__":
