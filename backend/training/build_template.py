@@ -21,7 +21,7 @@ from facetalk.head.head import Head
 from facetalk.head.meshing import marching_cubes
 from facetalk.topology.surface_fit import fit_to_surface, umbrella, warp
 from training.eye_opening import eye_opening
-from training.head_layout import landmark_vertices
+from training.head_layout import LIP_LOOPS, landmark_vertices
 from training.ict_heads import PARTS, IctHeads, rig_weights, sphere
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_loops import QuadLoops, mouth_loop, quarter_position
@@ -31,9 +31,8 @@ from training.template_paint import face_groups, paint_skin
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-# Midline vertices (upper lip, lower lip) through which corresponding edge loops of both meshes run: the line where the
-# lips touch, and two loops behind it. MakeHuman's first, the kit's second.
-LIP_LOOPS = (((474, 493), (5532, 5517)), ((520, 523), (5534, 5538)), ((554, 557), (5529, 5537)))
+# Midline vertices (upper lip, lower lip) of MakeHuman's edge loops that answer to ``head_layout.LIP_LOOPS``.
+OWN_LIP_LOOPS = ((474, 493), (520, 523), (554, 557))
 # Single points: MakeHuman vertex -> landmark of the training heads.
 POINTS = {297: "ibug_30", 5072: "ibug_33", 455: "ibug_51", 496: "ibug_57", 132: "ibug_27"}
 EARS = {
@@ -72,10 +71,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class Correspondences:
-    """Vertices of the MakeHuman head and where they belong on the average head."""
+    """Vertices of the MakeHuman head and where they belong on the average head.
+
+    Attributes:
+        vertices: ``[N]``.
+        places: ``[N, 3]``.
+        exact: ``[N]``, whether the vertex belongs exactly there (curves) or only about there (single points, which
+            guide the first warp and then give way to the surface).
+    """
 
     vertices: Indices
     places: Array
+    exact: NDArray[np.bool_]
 
 
 class SkinFit:
@@ -98,10 +105,10 @@ class SkinFit:
 
     def fit(self) -> Array:
         """Fitted vertices ``[V, 3]`` in head units; the neck is not yet cut."""
-        pairs = self._correspondences()
+        pairs = self.correspondences()
         aligned = _similarity(self.start, self.start[pairs.vertices], pairs.places)
         warped = warp(aligned, aligned[pairs.vertices], pairs.places, smoothing=1e-4)
-        pinned = (pairs.vertices, pairs.places, 3.0)
+        pinned = (pairs.vertices[pairs.exact], pairs.places[pairs.exact], 3.0)
         return fit_to_surface(warped, umbrella(self.quads, len(warped)), self._closest, STIFFNESS, pinned)
 
     def _closest(self, vertices: Array) -> tuple[Array, Array]:
@@ -112,9 +119,10 @@ class SkinFit:
         # A vertex five millimetres or more from what it faces is somewhere else entirely.
         return places, agree * np.exp(-squared / 0.05**2)
 
-    def _correspondences(self) -> Correspondences:
+    def correspondences(self) -> Correspondences:
+        """What belongs where: lip loops and lid rims exactly, single points about."""
         found: dict[int, Array] = {}
-        for (upper, lower), (kit_upper, kit_lower) in LIP_LOOPS:
+        for (upper, lower), (kit_upper, kit_lower) in zip(OWN_LIP_LOOPS, LIP_LOOPS, strict=True):
             own = mouth_loop(self._loops(), self.start, self.index[upper], self.index[lower])
             kit = mouth_loop(self._kit_loops(), self.heads.neutral, kit_upper, kit_lower)
             # Arc length is read off the closed mouths, places off the open canonical one.
@@ -125,6 +133,8 @@ class SkinFit:
             found.update(zip(own, places, strict=True))
         for side in ("left", "right"):
             found.update(self._lids(side))
+        curves = len(found)
+        for side in ("left", "right"):
             found.update(self._ear(side))
         landmarks = landmark_vertices(self.heads)
         found.update({self.index[own]: self.canonical[landmarks[name]] for own, name in POINTS.items()})
@@ -132,7 +142,8 @@ class SkinFit:
         middle = np.flatnonzero((np.abs(self.start[:, 0]) < 1e-3) & (self.start[:, 1] > 70.0))
         found[int(middle[self.start[middle, 1].argmax()])] = self.canonical[landmarks["crown"]]
         found[int(middle[self.start[middle, 2].argmin()])] = self.canonical[landmarks["occiput"]]
-        return Correspondences(np.array(list(found)), np.stack(list(found.values())))
+        exact = np.arange(len(found)) < curves
+        return Correspondences(np.array(list(found)), np.stack(list(found.values())), exact)
 
     def _loops(self) -> QuadLoops:
         return QuadLoops(self.quads)
@@ -144,9 +155,7 @@ class SkinFit:
         helper = self.human.quads[self.human.group == f"helper-{side[0]}-eye"]
         centre = self.human.vertices[np.unique(helper)].mean(axis=0)
         own = eye_opening(self.start, _triangles(self.quads), self.human.vertices, _triangles(helper), centre, 2.2)
-        ball = self.heads.triangles_of["eyeballs"]
-        kit_centre = self.canonical[self.heads.eyes[side]].mean(axis=0)
-        kit = eye_opening(self.canonical, self.skin, self.canonical, ball, kit_centre, 0.08)
+        kit = self.heads.eye_opening(self.canonical, side)
         found = {}
         for contour, goal in zip(own, kit, strict=True):
             distance, nearest = cKDTree(contour).query(self.start)
@@ -245,7 +254,7 @@ def closed_mouth(fit: SkinFit, skin: Array) -> Array:
 
 def _eyeball_piece(canonical: Array, heads: IctHeads, side: str) -> Piece:
     centre, radius = sphere(canonical[heads.eyes[side]])
-    vertices, quads, materials, uv = eyeball(centre, radius, np.array([0.0, 0.0, 1.0]))
+    vertices, quads, materials, uv = eyeball(centre, radius, heads.gaze(canonical, side))
     colors = np.tile(PART_COLORS["sclera"], (len(vertices), 1))
     for name in ("iris", "pupil"):
         colors[np.unique(quads[materials == name])] = PART_COLORS[name]
@@ -278,6 +287,10 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
     skin = pieces[0].vertices
     landmarks = skin_landmarks(fit, skin, numbers)
     groups = face_groups(closed_mouth(fit, skin), fit.heads, skin, fit.canonical)
+    index = {int(number): row for row, number in enumerate(numbers)}
+    pairs = fit.correspondences()
+    curves = [index[int(fit.kept[vertex])] for vertex in pairs.vertices[pairs.exact]]
+    groups["feature_edges"] = np.array(sorted(curves))
     for name in ("eyeballs", "upper_teeth", "lower_teeth"):
         groups[name] = np.flatnonzero(parts == PARTS.index(name))
     for material in ("gums", "tongue"):
@@ -309,7 +322,7 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
 def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int]:
     """Skin vertices that measures and rigs read: inner lips, mouth corners, lids, outer eye corners, chin, nose."""
     index = {int(number): row for row, number in enumerate(numbers)}
-    upper, lower = LIP_LOOPS[0][0]
+    upper, lower = OWN_LIP_LOOPS[0]
     lips = np.array([index[int(fit.kept[v])] for v in mouth_loop(fit._loops(), fit.start, fit.index[upper], fit.index[lower])])
     named = {
         "inner_lip_upper": index[upper],

@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from facetalk.head.head import MEASURING_POINTS
 from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads, sample_identity_code
+from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
 
 Array = NDArray[np.float64]
@@ -28,6 +29,10 @@ EAR_VERTICES = {
     **{"ear_top_left": 6864, "ear_back_left": 7238, "ear_bottom_left": 7119, "ear_tragus_left": 6754},
     **{"ear_top_right": 7591, "ear_back_right": 7965, "ear_bottom_right": 7846, "ear_tragus_right": 7481},
 }
+SPREAD_POINTS = 160
+LID_POINTS = 24  # along either rim of an eye opening
+# Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
+LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
 CODE_ENERGY_KEPT = 0.9999  # of the weighted displacement of all rig controls
 UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
 
@@ -59,7 +64,7 @@ def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
 
 
 def landmark_vertices(heads: IctHeads) -> dict[str, int]:
-    """Landmarks by name: ``ibug_00`` to ``ibug_67``, and extreme points of ears and skull."""
+    """Landmarks by name: ``ibug_00`` to ``ibug_67``, points of ears, lids and skull, and ``skin_000`` on, spread evenly."""
     named = {f"ibug_{index:02d}": vertex for index, vertex in enumerate(IBUG_VERTICES)}
     named.update(EAR_VERTICES)
     face = np.arange(11248)
@@ -75,7 +80,41 @@ def landmark_vertices(heads: IctHeads) -> dict[str, int]:
             near = face[np.linalg.norm(heads.neutral[face] - middle_of_lid, axis=1) < 0.3 * UNITS_PER_CENTIMETRE]
             rim = near[np.linalg.norm(heads.neutral[near] - middle_of_lid, axis=1).argsort()]
             named[name] = int(rim[0])
+    named.update(curve_vertices(heads))
+    named.update({f"skin_{index:03d}": int(vertex) for index, vertex in enumerate(spread_vertices(heads))})
     return named
+
+
+def curve_vertices(heads: IctHeads) -> dict[str, int]:
+    """Landmarks along the curves a face is read by: three loops of the lips, and both rims of every eye opening."""
+    named = {}
+    loops = QuadLoops(heads.skin_quads)
+    for number, (upper, lower) in enumerate(LIP_LOOPS):
+        loop = mouth_loop(loops, heads.neutral, upper, lower)
+        named.update({f"lips_{number}_{index:02d}": vertex for index, vertex in enumerate(loop)})
+    average = np.zeros(heads.identity_modes.shape[0])
+    canonical = heads.canonical(average, heads.calibrate(average))
+    skin = heads.vertices_of["skin"]
+    tree = cKDTree(canonical[skin])
+    for side, name in (("left", "lids_left"), ("right", "lids_right")):
+        contours = heads.eye_opening(canonical, side)
+        rim = np.concatenate([contour[:: max(1, len(contour) // LID_POINTS)] for contour in contours])
+        vertices = np.unique(skin[tree.query(rim)[1]])
+        named.update({f"{name}_{index:02d}": int(vertex) for index, vertex in enumerate(vertices)})
+    return named
+
+
+def spread_vertices(heads: IctHeads) -> Indices:
+    """Skin vertices spread evenly over the head, by farthest points: where landmarks leave gaps, these guide a warp."""
+    skin = heads.vertices_of["skin"]
+    candidates = skin[heads.neutral[skin, 1] > -0.60]
+    positions = heads.neutral[candidates]
+    chosen = [0]
+    distance = np.linalg.norm(positions - positions[0], axis=1)
+    for _ in range(SPREAD_POINTS - 1):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(positions - positions[chosen[-1]], axis=1))
+    return candidates[chosen]
 
 
 def measuring_vertices(heads: IctHeads) -> list[int]:

@@ -19,6 +19,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from training.eye_opening import eye_opening
 from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
 
 Array = NDArray[np.float64]
@@ -154,6 +155,20 @@ class IctHeads:
     def canonical(self, code: Array, calibration: Calibration) -> Array:
         """The head ``[V, 3]`` in canonical pose: mouth slightly open, eyes open."""
         return self.pose(code, calibration, rig_weights(CANONICAL_POSE)[None])[0]
+
+    def eye_opening(self, head: Array, side: str) -> tuple[Array, Array]:
+        """Upper and lower rim of an eye's opening on a head ``[V, 3]``, as ``training.eye_opening`` finds them."""
+        centre = head[self.eyes[side]].mean(axis=0)
+        reach = 2.0 * UNITS_PER_CENTIMETRE
+        return eye_opening(head, self.triangles_of["skin"], head, self.triangles_of["eyeballs"], centre, reach)
+
+    def gaze(self, head: Array, side: str) -> Array:
+        """Unit direction ``[3]`` in which an eye looks at rest: to the apex of its cornea, on a head ``[V, 3]``."""
+        shell = head[self.eyes[side]]
+        centre = sphere(shell)[0]
+        apex = np.linalg.norm(shell - centre, axis=1).argsort()[-30:]
+        direction = (shell[apex] - centre).mean(axis=0)
+        return np.asarray(direction / np.linalg.norm(direction))
 
     def linear_controls(self, code: Array, calibration: Calibration, vertices: Indices) -> Array:
         """Displacement per unit of every rig control, ``[R, N, 3]``, to first order, at some kit vertices ``[N]``."""

@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 STIFFNESS = [30.0, 10.0, 3.0, 1.0, 0.5, 0.3, 0.2]  # bending against distance, step by step
 FACING = 0.3  # cosine between a vertex's normal and the field's gradient under which it is not pulled
+PINNED = 3.0  # pull of the feature edges towards their landmarks; the surface pulls with 1
 REACH = 0.03  # head units: a vertex further from its surface than this is hardly pulled
 
 
@@ -56,7 +57,10 @@ def wrap(
         gap = distance.double().cpu().numpy()
         return foot, facing * np.exp(-((gap / REACH) ** 2))
 
-    return fit_to_surface(start, laplacian, closest, STIFFNESS).astype(np.float32)
+    # Lip lines and lid rims are ridges: along them a surface cannot hold a vertex in place, the landmarks can.
+    edges = template.groups["feature_edges"].astype(np.int64)
+    pinned = (edges, start[edges], PINNED)
+    return fit_to_surface(start, laplacian, closest, STIFFNESS, pinned).astype(np.float32)
 
 
 def guides(head: Head, identity: Tensor) -> Array:
