@@ -39,7 +39,7 @@ class SamplingSettings:
     """
 
     steps: int = 10
-    guidance: float = 1.0
+    guidance: float = 1.5
     window: int = 200
     context: int = 25
     look_ahead: int = 15
