@@ -166,7 +166,7 @@ class _FrameClock:
         self._held: Tensor | None = None
 
     def codes_of(self, chunk: Tensor | None, last: bool) -> Tensor:
-        """Codes ``[n, E]`` of the frames that can be interpolated once ``chunk`` is there; the last ones hold the end."""
+        """Codes ``[n, E]`` of the frames that can be interpolated once ``chunk`` is there; at the end, of all."""
         parts = [part for part in (self._held, chunk) if part is not None]
         held = torch.cat(parts)
         end = self._start + len(held) - 1

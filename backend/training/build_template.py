@@ -22,11 +22,12 @@ from facetalk.head.meshing import marching_cubes
 from facetalk.topology.surface_fit import fit_to_surface, umbrella, warp
 from training.eye_opening import eye_opening
 from training.head_layout import LIP_LOOPS, landmark_vertices
-from training.ict_heads import PARTS, IctHeads, rig_weights, sphere
+from training.ict_heads import IctHeads, rig_weights, sphere
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_loops import QuadLoops, mouth_loop, quarter_position
 from training.quad_parts import eyeball, shrink_wrap, voxel_quads
 from training.template_paint import face_groups, paint_skin
+from training.training_heads import CODE_SIZE_IDENTITY, PARTS
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -90,7 +91,7 @@ class SkinFit:
 
     def __init__(self, human: MakeHuman, heads: IctHeads) -> None:
         self.heads = heads
-        self.average = np.zeros(heads.identity_modes.shape[0])
+        self.average = np.zeros(CODE_SIZE_IDENTITY)
         self.calibration = heads.calibrate(self.average)
         self.canonical = heads.canonical(self.average, self.calibration)
         self.skin = heads.triangles_of["skin"]
@@ -167,9 +168,7 @@ class SkinFit:
 
     def _ear(self, side: str) -> dict[int, Array]:
         landmarks = landmark_vertices(self.heads)
-        return {
-            self.index[own]: self.canonical[landmarks[f"ear_{name}_{side}"]] for name, own in EARS[side].items()
-        }
+        return {self.index[own]: self.canonical[landmarks[f"ear_{name}_{side}"]] for name, own in EARS[side].items()}
 
     def _chin(self) -> dict[int, Array]:
         """The fold under the lower lip and the foremost point of the chin, read off the kit's midline profile."""
@@ -213,12 +212,13 @@ def remesh_part(head: Head, part: str, heads: IctHeads, canonical: Array, resolu
     if part not in heads.teeth:
         mesh = marching_cubes(distance, head.box, resolution)
         return voxel_quads(*_largest_component(mesh.vertices, mesh.triangles), MOUTH_QUADS)
-    vertices, quads = [], []
+    vertices: list[Array] = []
+    quads: list[Indices] = []
     for tooth in heads.teeth[part]:
         low, high = canonical[tooth].min(axis=0), canonical[tooth].max(axis=0)
         side = FRONT_TOOTH_SIDE if abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN else BACK_TOOTH_SIDE
         own, faces = shrink_wrap(lambda points: distance(torch.from_numpy(points).float()).numpy(), low, high, side)
-        quads.append(faces + sum(map(len, vertices)))
+        quads.append(faces + sum(len(each) for each in vertices))
         vertices.append(own)
     return np.concatenate(vertices), np.concatenate(quads)
 
@@ -323,7 +323,9 @@ def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int
     """Skin vertices that measures and rigs read: inner lips, mouth corners, lids, outer eye corners, chin, nose."""
     index = {int(number): row for row, number in enumerate(numbers)}
     upper, lower = OWN_LIP_LOOPS[0]
-    lips = np.array([index[int(fit.kept[v])] for v in mouth_loop(fit._loops(), fit.start, fit.index[upper], fit.index[lower])])
+    lips = np.array(
+        [index[int(fit.kept[v])] for v in mouth_loop(fit._loops(), fit.start, fit.index[upper], fit.index[lower])]
+    )
     named = {
         "inner_lip_upper": index[upper],
         "inner_lip_lower": index[lower],
@@ -379,7 +381,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--resolution", type=int, default=320, help="marching cubes for teeth, gums and tongue")
     options = parser.parse_args(arguments)
     head = Head.load(options.head, torch.device("cpu"))
-    pieces, fit, numbers = build(load_makehuman(options.makehuman), IctHeads.load(options.data), head, options.resolution)
+    pieces, fit, numbers = build(
+        load_makehuman(options.makehuman), IctHeads.load(options.data), head, options.resolution
+    )
     write_template(options.output, pieces, fit, numbers)
 
 

@@ -22,7 +22,16 @@ SPEECH = {
     "mouthUpperUp": 0.5,
     "mouthDimple": 0.4,
 }
-UPPER_FACE = ("browDown", "browInnerUp", "browOuterUp", "cheekSquint", "cheekRaiser", "eyeSquint", "eyeWide", "noseSneer")
+UPPER_FACE = (
+    "browDown",
+    "browInnerUp",
+    "browOuterUp",
+    "cheekSquint",
+    "cheekRaiser",
+    "eyeSquint",
+    "eyeWide",
+    "noseSneer",
+)
 GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
 
 

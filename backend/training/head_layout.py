@@ -1,13 +1,16 @@
 """Where things are on the training heads: anchors, landmarks, measuring points, and the basis of expression codes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from facetalk.head.head import MEASURING_POINTS
-from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads, sample_identity_code
+from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads
 from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
+from training.training_heads import CODE_SIZE_IDENTITY, TrainingHeads, sample_identity_code
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -37,6 +40,46 @@ CODE_ENERGY_KEPT = 0.9999  # of the weighted displacement of all rig controls
 UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
 
 
+@dataclass(frozen=True)
+class HeadLayout:
+    """Where things are on a family of training heads, as indices of their vertices.
+
+    Attributes:
+        anchors: vertices of the anchors ``[A]``, mirrored pairs first and interleaved.
+        anchor_pairs: number of mirrored pairs.
+        landmarks: vertices by landmark name.
+        measuring_points: vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order.
+        outer_eyes: vertices of the outer eye corners, left and right.
+        importance: weight of every vertex ``[V]`` in expression codes and in training; 0 where it is not used.
+        rig_to_code: the linear map ``[R, E]`` from rig weights to expression codes.
+    """
+
+    anchors: Indices
+    anchor_pairs: int
+    landmarks: dict[str, int]
+    measuring_points: Indices
+    outer_eyes: tuple[int, int]
+    importance: Array
+    rig_to_code: Array
+
+
+def lay_out(heads: IctHeads) -> HeadLayout:
+    """The layout of ICT-FaceKit."""
+    anchors, pairs = anchor_vertices(heads)
+    landmarks = landmark_vertices(heads)
+    named = {**landmarks, **MEASURING_VERTICES}
+    importance = vertex_importance(heads)
+    return HeadLayout(
+        anchors=anchors,
+        anchor_pairs=pairs,
+        landmarks=landmarks,
+        measuring_points=np.array([named[name] for name in MEASURING_POINTS]),
+        outer_eyes=(IBUG_VERTICES[45], IBUG_VERTICES[36]),
+        importance=importance,
+        rig_to_code=code_basis(heads, importance),
+    )
+
+
 def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
     """Kit vertices of the anchors, mirrored pairs first and interleaved, and the number of pairs."""
     skin = heads.vertices_of["skin"]
@@ -64,7 +107,7 @@ def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
 
 
 def landmark_vertices(heads: IctHeads) -> dict[str, int]:
-    """Landmarks by name: ``ibug_00`` to ``ibug_67``, points of ears, lids and skull, and ``skin_000`` on, spread evenly."""
+    """Landmarks by name: ``ibug_*``, points of ears, lids and skull, curves of lips and lids, ``skin_*`` in between."""
     named = {f"ibug_{index:02d}": vertex for index, vertex in enumerate(IBUG_VERTICES)}
     named.update(EAR_VERTICES)
     face = np.arange(11248)
@@ -92,7 +135,7 @@ def curve_vertices(heads: IctHeads) -> dict[str, int]:
     for number, (upper, lower) in enumerate(LIP_LOOPS):
         loop = mouth_loop(loops, heads.neutral, upper, lower)
         named.update({f"lips_{number}_{index:02d}": vertex for index, vertex in enumerate(loop)})
-    average = np.zeros(heads.identity_modes.shape[0])
+    average = np.zeros(CODE_SIZE_IDENTITY)
     canonical = heads.canonical(average, heads.calibrate(average))
     skin = heads.vertices_of["skin"]
     tree = cKDTree(canonical[skin])
@@ -117,13 +160,9 @@ def spread_vertices(heads: IctHeads) -> Indices:
     return candidates[chosen]
 
 
-def measuring_vertices(heads: IctHeads) -> list[int]:
-    """Kit vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order."""
-    named = {**landmark_vertices(heads), **MEASURING_VERTICES}
-    return [named[name] for name in MEASURING_POINTS]
-
-
-def linear_fit(heads: IctHeads, vertices: Indices, samples: int, generator: np.random.Generator) -> tuple[Array, Array]:
+def linear_fit(
+    heads: TrainingHeads, vertices: Indices, samples: int, generator: np.random.Generator
+) -> tuple[Array, Array]:
     """Mean ``[N, 3]`` and modes ``[I, N, 3]`` of canonical vertex positions, least squares over random identities."""
     codes = np.stack([sample_identity_code(generator) for _ in range(samples)])
     heads_posed = np.stack([heads.canonical(code, heads.calibrate(code))[vertices] for code in codes])
@@ -133,16 +172,15 @@ def linear_fit(heads: IctHeads, vertices: Indices, samples: int, generator: np.r
     return solution[0], solution[1:]
 
 
-def code_basis(heads: IctHeads) -> Array:
+def code_basis(heads: TrainingHeads, importance: Array) -> Array:
     """The linear map ``[R, E]`` from rig weights to expression codes.
 
     Codes are principal coordinates of the weighted vertex displacement of all controls, so that the distance of two
     codes is a distance of faces, with lips, lids and their surroundings counted more.
     """
-    weight = vertex_importance(heads)
-    average = np.zeros(heads.identity_modes.shape[0])
-    moved = heads.linear_controls(average, heads.calibrate(average), np.arange(len(heads.neutral)))
-    flat = (moved * np.sqrt(weight)[None, :, None]).reshape(len(RIG_CONTROLS), -1)
+    average = np.zeros(CODE_SIZE_IDENTITY)
+    moved = heads.linear_controls(average, heads.calibrate(average), np.arange(len(importance)))
+    flat = (moved * np.sqrt(importance)[None, :, None]).reshape(len(RIG_CONTROLS), -1)
     left, singular, _ = np.linalg.svd(flat, full_matrices=False)
     kept = int(np.searchsorted(np.cumsum(singular**2) / np.sum(singular**2), CODE_ENERGY_KEPT)) + 1
     basis = left[:, :kept] * singular[:kept]

@@ -1,5 +1,6 @@
 """Signed-distance samples of canonical heads: what the identity field is trained on."""
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from training.head_layout import vertex_importance
-from training.ict_heads import PARTS, IctHeads, sample_identity_code
+from training.training_heads import PARTS, TrainingHeads, identity_code
 
 Array = NDArray[np.float64]
 
@@ -28,14 +28,22 @@ class SampleCounts:
     empty: int = 4_000
 
 
-def draw_samples(data: Path, folder: Path, identities: int, counts: SampleCounts, workers: int) -> list[Path]:
+def draw_samples(
+    load: Callable[[], TrainingHeads],
+    importance: Array,
+    folder: Path,
+    identities: int,
+    counts: SampleCounts,
+    workers: int,
+) -> list[Path]:
     """Draw and store the samples of random identities; files that exist are kept, so a stopped run goes on.
 
     Identity 0 is the mean head; identity k has the code of seed k. Each file holds ``code [64]``, ``points [N, 3]``
     float32, and ``distances [N, P]`` float32 in head units with NaN where a part was not asked.
 
     Args:
-        data: folder ``ict_facekit``.
+        load: makes the training heads, once in every process.
+        importance: of every vertex ``[V]``; more important places get more samples.
         folder: where the files go.
         identities: how many.
         counts: samples per identity.
@@ -45,23 +53,24 @@ def draw_samples(data: Path, folder: Path, identities: int, counts: SampleCounts
     files = [folder / f"identity-{index:04d}.safetensors" for index in range(identities)]
     missing = [index for index, file in enumerate(files) if not file.exists()]
     if missing:
-        with ProcessPoolExecutor(workers) as pool:
-            list(pool.map(partial(_draw_identity, data, folder, counts), missing))
+        with ProcessPoolExecutor(workers, initializer=_load_heads, initargs=(load,)) as pool:
+            list(pool.map(partial(_draw_identity, importance, folder, counts), missing))
     return files
 
 
-def identity_code(index: int) -> Array:
-    """The training identity code ``[64]`` of an index; 0 is the mean head."""
-    code = sample_identity_code(np.random.default_rng(index))
-    return code if index else np.zeros_like(code)
+_heads: TrainingHeads  # of this process
 
 
-def _draw_identity(data: Path, folder: Path, counts: SampleCounts, index: int) -> None:
-    heads = IctHeads.load(data)
+def _load_heads(load: Callable[[], TrainingHeads]) -> None:
+    global _heads  # a worker process has no other place to keep what its initializer made
+    _heads = load()
+
+
+def _draw_identity(importance: Array, folder: Path, counts: SampleCounts, index: int) -> None:
+    heads = _heads
     generator = np.random.default_rng([index, 1])
     code = identity_code(index)
     canonical = heads.canonical(code, heads.calibrate(code))
-    importance = vertex_importance(heads)
     points, distances = [], []
     for channel, part in enumerate(PARTS):
         count = counts.skin if part == "skin" else counts.small_part

@@ -21,16 +21,13 @@ from scipy.spatial import cKDTree
 
 from training.eye_opening import eye_opening
 from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
+from training.training_heads import CODE_SIZE_IDENTITY, PARTS, Calibration
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 UNITS_PER_CENTIMETRE = 0.04  # FLAME metres times 4
 ORIGIN_CENTIMETRES = np.array([0.0, -1.65, -6.0])  # puts the kit's mean face on the NPHM family's anchors
-IDENTITY_SIGMA = 0.8  # at 1.0 the mouth socket pierces one chin in twelve
-CODE_SIZE_IDENTITY = 64  # PCA modes kept; 50 hold 98.7 % of the variance
-
-PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
 
 # The 68 iBUG landmarks as vertices of the kit: jaw 0-16, brows 17-26, nose 27-35, right eye 36-41, left eye 42-47,
 # outer lips 48-59, inner lips 60-67. "Right" is the subject's right, at negative x.
@@ -63,15 +60,6 @@ class ContactBand:
     reach: float
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What makes one identity close: weight of ``mouthClose`` at rest, and the weight a full blink needs per eye."""
-
-    lip_seal: float
-    blink_left: float
-    blink_right: float
-
-
 class IctHeads:
     """The kit with its cures.
 
@@ -86,8 +74,11 @@ class IctHeads:
     def __init__(self, arrays: dict[str, Any]) -> None:
         scale = float(arrays["scale_cm"]) * UNITS_PER_CENTIMETRE
         self.neutral: Array = arrays["neutral"] * scale + ORIGIN_CENTIMETRES * UNITS_PER_CENTIMETRE
-        self.identity_modes: Array = arrays["identity"][:CODE_SIZE_IDENTITY] * scale
-        ranges = {str(name): (int(a), int(b)) for name, (a, b) in zip(arrays["part_names"], arrays["part_ranges"], strict=True)}
+        self.identity_modes: Array = arrays["identity"][:CODE_SIZE_IDENTITY] * scale  # 50 hold 98.7 %
+        ranges = {
+            str(name): (int(a), int(b))
+            for name, (a, b) in zip(arrays["part_names"], arrays["part_ranges"], strict=True)
+        }
         self._ranges = ranges
         self._quads = arrays["quads"]
         names = [str(name) for name in arrays["expression_names"]]
@@ -138,7 +129,9 @@ class IctHeads:
             Vertices ``[N, V, 3]``.
         """
         weights = np.array(weights, dtype=np.float64)
-        look = {name: weights[:, RIG_CONTROLS.index(name)].copy() for name in RIG_CONTROLS if name.startswith("eyeLook")}
+        look = {
+            name: weights[:, RIG_CONTROLS.index(name)].copy() for name in RIG_CONTROLS if name.startswith("eyeLook")
+        }
         weights[:, RIG_CONTROLS.index("eyeBlink_L")] *= calibration.blink_left
         weights[:, RIG_CONTROLS.index("eyeBlink_R")] *= calibration.blink_right
         weights[:, RIG_CONTROLS.index("mouthClose")] += calibration.lip_seal
@@ -293,12 +286,6 @@ def rig_weights(pose: dict[str, float]) -> Array:
             raise KeyError(name)
         weights[RIG_CONTROLS.index(name)] = value
     return weights
-
-
-def sample_identity_code(generator: np.random.Generator) -> Array:
-    """A random identity code ``[64]``, normal with sigma 0.8 cut at 2.5 sigma."""
-    raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -2.5, 2.5)
-    return np.asarray(IDENTITY_SIGMA * raw)
 
 
 def contact_gap(posed: Array, band: ContactBand) -> Array:

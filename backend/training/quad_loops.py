@@ -54,7 +54,7 @@ class QuadLoops:
 
 
 def mouth_loop(loops: QuadLoops, vertices: Array, upper: int, lower: int) -> list[int]:
-    """The loop around a mouth through two midline vertices, from ``upper`` by the left corner (+x) to ``lower`` and back."""
+    """The loop around a mouth through two midline vertices: from ``upper`` by the left corner (+x) to ``lower``."""
     start = max(loops.neighbours[upper], key=lambda vertex: float(vertices[vertex, 0]))
     loop = loops.loop(upper, start)
     if lower not in loop:
@@ -63,7 +63,10 @@ def mouth_loop(loops: QuadLoops, vertices: Array, upper: int, lower: int) -> lis
 
 
 def quarter_position(loop: Array) -> Array:
-    """Where the vertices of a mouth loop lie along it: 0 at the upper midline, 1 at the left corner, 2 at the lower midline, 3 at the right corner; arc length between."""
+    """Where the vertices of a mouth loop lie along it, by arc length.
+
+    0 is the upper midline, 1 the left corner, 2 the lower midline, 3 the right corner.
+    """
     count = len(loop)
     left, right = int(loop[:, 0].argmax()), int(loop[:, 0].argmin())
     lower = left + int(np.abs(loop[left:right, 0]).argmin())

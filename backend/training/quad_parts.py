@@ -154,6 +154,4 @@ def _cap_quads(start: int, flip: bool) -> list[list[int]]:
 
 def _band(inner: Indices, outer: Indices) -> list[list[int]]:
     following = np.roll(np.arange(len(inner)), -1)
-    return [
-        [int(inner[i]), int(outer[i]), int(outer[j]), int(inner[j])] for i, j in enumerate(following)
-    ]
+    return [[int(inner[i]), int(outer[i]), int(outer[j]), int(inner[j])] for i, j in enumerate(following)]

@@ -1,4 +1,4 @@
-"""Train the neural head: ``python -m training.train_head --data DATA/ict_facekit --output presets/heads/facetalk-head``.
+"""Train the neural head: ``python -m training.train_head --data DATA/ict_facekit --output BUNDLE``.
 
 Two networks, trained one after the other against the clock: the identity field on signed-distance samples of canonical
 heads, the expression field on vertex correspondence, which these heads have for free. Both stages checkpoint every
@@ -10,8 +10,9 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,18 @@ from facetalk.head.expression_field import displace
 from facetalk.head.head import MEASURING_POINTS, align, build_fields
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.expression_samples import sample_rig_weights
-from training.head_layout import (
-    anchor_vertices,
-    code_basis,
-    landmark_vertices,
-    linear_fit,
-    measuring_vertices,
-    vertex_importance,
-)
-from training.head_samples import BOX, SampleCounts, draw_samples, identity_code, load_samples
-from training.ict_heads import CODE_SIZE_IDENTITY, IBUG_VERTICES, PARTS, IctHeads, rig_weights
+from training.head_layout import HeadLayout, lay_out, linear_fit
+from training.head_samples import BOX, SampleCounts, draw_samples, load_samples
+from training.ict_heads import IctHeads
 from training.rig import RIG_CONTROLS
+from training.training_heads import CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
 
 Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0
+LINEAR_FIT_HEADS = 150  # random heads that anchors and landmarks are fitted to
 # Seeds of the identities that come with the bundle, chosen by eye among the first fifty.
 NAMED_IDENTITIES = {"average": 0}
 
@@ -52,7 +48,7 @@ class HeadTrainingSettings:
 
     identities: int = 120
     held_out: int = 8
-    samples: SampleCounts = SampleCounts()
+    samples: SampleCounts = field(default_factory=SampleCounts)
     identity_minutes: float = 20.0
     expression_minutes: float = 15.0
     identities_per_step: int = 4
@@ -67,35 +63,40 @@ class HeadTrainingSettings:
 class HeadTraining:
     """One run: its data, its networks, its folder."""
 
-    def __init__(self, data: Path, folder: Path, settings: HeadTrainingSettings, device: torch.device) -> None:
-        self.data, self.folder, self.settings, self.device = data, folder, settings, device
-        self.heads = IctHeads.load(data)
-        self.rig_to_code = code_basis(self.heads)
+    def __init__(
+        self,
+        load: Callable[[], TrainingHeads],
+        layout: HeadLayout,
+        folder: Path,
+        settings: HeadTrainingSettings,
+        device: torch.device,
+    ) -> None:
+        self.load, self.layout, self.folder, self.settings, self.device = load, layout, folder, settings, device
+        self.heads = load()
         generator = np.random.default_rng(0)
-        vertices, pairs = anchor_vertices(self.heads)
-        self.anchor_mean, self.anchor_modes = linear_fit(self.heads, vertices, 150, generator)
-        self.config = self._config(len(vertices), pairs)
+        self.anchor_mean, self.anchor_modes = linear_fit(self.heads, layout.anchors, LINEAR_FIT_HEADS, generator)
+        self.config = self._config()
         torch.manual_seed(0)
         self.identity_field, self.expression_field = build_fields(self.config)
         self.identity_field.anchor_mean.data = _float(self.anchor_mean)
         self.identity_field.anchor_modes.data = _float(self.anchor_modes)
         self.identity_field.to(device)
         self.expression_field.to(device)
-        typical = sample_rig_weights(generator, 2000) @ self.rig_to_code
+        typical = sample_rig_weights(generator, 2000) @ layout.rig_to_code
         self.code_spread = _float(np.concatenate([[1.0], typical.std(axis=0)])).to(device)
 
-    def _config(self, anchors: int, pairs: int) -> dict[str, Any]:
-        settings = self.settings
+    def _config(self) -> dict[str, Any]:
+        settings, layout = self.settings, self.layout
         return {
             "parts": list(PARTS),
             "box": [list(corner) for corner in BOX],
             "identity_size": CODE_SIZE_IDENTITY,
-            "expression_size": int(self.rig_to_code.shape[1]),
-            "anchors": anchors,
-            "anchor_pairs": pairs,
+            "expression_size": int(layout.rig_to_code.shape[1]),
+            "anchors": len(layout.anchors),
+            "anchor_pairs": layout.anchor_pairs,
             "identity_field": {"hidden": settings.identity_hidden},
             "expression_field": {"hidden": settings.expression_hidden},
-            "landmarks": list(landmark_vertices(self.heads)),
+            "landmarks": list(layout.landmarks),
             "identities": list(NAMED_IDENTITIES),
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
@@ -105,7 +106,12 @@ class HeadTraining:
         """Fit the identity field: L1 of the signed distance, weighted to the surface."""
         counts = self.settings.samples
         files = draw_samples(
-            self.data, self.folder / "samples", self.settings.identities, counts, self.settings.workers
+            self.load,
+            self.layout.importance,
+            self.folder / "samples",
+            self.settings.identities,
+            counts,
+            self.settings.workers,
         )
         sets = [{name: torch.from_numpy(array) for name, array in load_samples(file).items()} for file in files]
         train, held_out = sets[: -self.settings.held_out], sets[-self.settings.held_out :]
@@ -127,7 +133,7 @@ class HeadTraining:
 
     def train_expression(self) -> None:
         """Fit the expression field: weighted L1 of the displacement of kit vertices."""
-        cases = ExpressionCases(self.heads, self.rig_to_code, self.settings)
+        cases = ExpressionCases(self.heads, self.layout, self.settings)
         generator = np.random.default_rng(0)
 
         def batches() -> Iterator[Tensor]:
@@ -199,22 +205,25 @@ class HeadTraining:
             error = (predicted - case.displacement.to(self.device)).norm(dim=-1) * 250.0
             everywhere.append(error.mean())
             rims.append(error[:, case.weight.to(self.device) > 2.0].mean())
-        return {"held_out_mm": float(torch.stack(everywhere).mean()), "held_out_rims_mm": float(torch.stack(rims).mean())}
+        return {
+            "held_out_mm": float(torch.stack(everywhere).mean()),
+            "held_out_rims_mm": float(torch.stack(rims).mean()),
+        }
 
     def export(self, output: Path, notice: str) -> None:
         """Write the head bundle from the networks as they are."""
-        landmarks = landmark_vertices(self.heads)
         generator = np.random.default_rng(0)
-        mean, modes = linear_fit(self.heads, np.array(list(landmarks.values())), 150, generator)
+        landmarks = np.array(list(self.layout.landmarks.values()))
+        mean, modes = linear_fit(self.heads, landmarks, LINEAR_FIT_HEADS, generator)
         tensors: dict[str, Tensor] = {
             "landmark_mean": _float(mean),
             "landmark_modes": _float(modes),
             "identities": _float(np.stack([identity_code(seed) for seed in NAMED_IDENTITIES.values()])),
             **self._code_tensors(),
         }
-        for name, field in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
+        for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
             # Anchors stay float32: a half-precision anchor is off by up to 0.06 mm.
-            for key, value in field.state_dict().items():
+            for key, value in network.state_dict().items():
                 tensors[f"{name}.{key}"] = value if key.startswith("anchor") else value.half()
         write_bundle(
             output,
@@ -229,20 +238,20 @@ class HeadTraining:
         )
 
     def _code_tensors(self) -> dict[str, Tensor]:
-        heads, size = self.heads, self.rig_to_code.shape[1]
+        """What expression codes mean: maps to and from rig weights, and to the mean head's measuring points."""
+        heads, layout = self.heads, self.layout
         average = np.zeros(CODE_SIZE_IDENTITY)
-        vertices = measuring_vertices(heads)
-        to_rig = np.linalg.pinv(self.rig_to_code)
         calibration = heads.calibrate(average)
-        moved = heads.linear_controls(average, calibration, np.array(vertices))
-        rest = heads.pose(average, calibration, rig_weights({})[None])[0]
-        corners = rest[[IBUG_VERTICES[36], IBUG_VERTICES[45]]]
+        to_rig = np.linalg.pinv(layout.rig_to_code)
+        moved = heads.linear_controls(average, calibration, layout.measuring_points)
+        rest = heads.pose(average, calibration, np.zeros((1, len(RIG_CONTROLS))))[0]
+        left, right = layout.outer_eyes
         return {
-            "rig_to_code": _float(self.rig_to_code),
+            "rig_to_code": _float(layout.rig_to_code),
             "code_to_rig": _float(to_rig),
-            "code_to_points": _float((to_rig @ moved.reshape(len(RIG_CONTROLS), -1)).reshape(size, -1, 3)),
-            "points_rest": _float(rest[vertices]),
-            "eye_distance": torch.tensor(float(np.linalg.norm(corners[1] - corners[0]))),
+            "code_to_points": _float(np.tensordot(to_rig, moved, axes=1)),
+            "points_rest": _float(rest[layout.measuring_points]),
+            "eye_distance": torch.tensor(float(np.linalg.norm(rest[left] - rest[right]))),
         }
 
 
@@ -272,14 +281,14 @@ class ExpressionCase:
 class ExpressionCases:
     """Draws random identities in random poses, as canonical points with the places they go to."""
 
-    def __init__(self, heads: IctHeads, rig_to_code: Array, settings: HeadTrainingSettings) -> None:
-        self.heads, self.rig_to_code, self.settings = heads, rig_to_code, settings
-        self.code_to_rig = np.linalg.pinv(rig_to_code)
-        self.part = np.full(len(heads.neutral), -1)
+    def __init__(self, heads: TrainingHeads, layout: HeadLayout, settings: HeadTrainingSettings) -> None:
+        self.heads, self.rig_to_code, self.settings = heads, layout.rig_to_code, settings
+        self.code_to_rig = np.linalg.pinv(layout.rig_to_code)
+        self.part = np.full(len(layout.importance), -1)
         for index, name in enumerate(PARTS):
             self.part[heads.vertices_of[name]] = index
         self.usable = np.flatnonzero(self.part >= 0)
-        importance = vertex_importance(heads)[self.usable]
+        importance = layout.importance[self.usable]
         self.weight = np.sqrt(importance / importance.min())
         self.chance = self.weight / self.weight.sum()
         self.codes = [identity_code(index) for index in range(settings.identities)]
@@ -328,7 +337,9 @@ class TrainingRun:
         if found is None:
             return
         tensors, state = found
-        self.network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})
+        self.network.load_state_dict(
+            {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
+        )
         slots = self.optimiser.state_dict()
         slots["state"] = {}
         for name, value in tensors.items():
@@ -339,7 +350,7 @@ class TrainingRun:
         self.optimiser.load_state_dict(slots)
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def train(self, losses: Iterator[Tensor], minutes: float, report: Any) -> None:
+    def train(self, losses: Iterator[Tensor], minutes: float, report: Callable[[], dict[str, float]]) -> None:
         """Step until the run has used its minutes, over all its resumptions together."""
         budget = minutes * 60.0
         last = time.monotonic()
@@ -385,7 +396,7 @@ def _last_reports(folder: Path) -> dict[str, Any]:
     return reports
 
 
-def _float(array: NDArray[np.floating]) -> Tensor:
+def _float(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
@@ -407,7 +418,8 @@ def main(arguments: list[str] | None = None) -> None:
         identity_minutes=options.identity_minutes,
         expression_minutes=options.expression_minutes,
     )
-    training = HeadTraining(options.data, options.run, settings, torch.device(options.device))
+    load = partial(IctHeads.load, options.data)
+    training = HeadTraining(load, lay_out(load()), options.run, settings, torch.device(options.device))
     if options.export_only:
         TrainingRun(training.identity_field, options.run / "identity", settings)
         TrainingRun(training.expression_field, options.run / "expression", settings)

@@ -1,10 +1,12 @@
 """The expression field: where a canonical point goes under an expression code, forward, conditioned on identity.
 
-``displacement(x) = B_0(x) + sum_k e_k B_k(x) + sum_j h_j(e) C_j(x)``: a trunk network reads the point (with its part and
-the identity) and returns vector fields; a branch network reads the code and returns coefficients. A field split like
-this (a DeepONet: Lu et al., Nature Machine Intelligence 2021) costs one trunk pass per identity and, after that, one
-matrix product for all frames, which is what lets a plain CPU play it.
+``displacement(x) = B_0(x) + sum_k e_k B_k(x) + sum_j h_j(e) C_j(x)``: a trunk network reads the point (with its part
+and the identity) and returns vector fields; a branch network reads the code and returns coefficients. A field split
+like this (a DeepONet: Lu et al., Nature Machine Intelligence 2021) costs one trunk pass per identity and, after that,
+one matrix product for all frames, which is what lets a plain CPU play it.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -45,8 +47,8 @@ class ExpressionField(nn.Module):
         trunk_input = 3 + 3 * (1 + 2 * OCTAVES) + parts + identity_features
         self.trunk = _perceptron([trunk_input] + [hidden] * layers + [(1 + expression_size + correctives) * 3])
         self.branch = _perceptron([expression_size + identity_features, 128, 128, correctives])
-        with torch.no_grad():
-            self.trunk[-1].weight.mul_(0.1)
+        # Fields start small: an untrained head hardly moves.
+        nn.init.normal_(self.trunk.get_submodule(str(len(self.trunk) - 1)).get_parameter("weight"), std=0.004)
 
     def fields(self, points: Tensor, aligned: Tensor, parts: Tensor, code: Tensor) -> Tensor:
         """Vector fields at canonical points of one identity.
@@ -84,6 +86,6 @@ def displace(fields: Tensor, coefficients: Tensor) -> Tensor:
 
 def _perceptron(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.SiLU()]
     return nn.Sequential(*layers[:-1])

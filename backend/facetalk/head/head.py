@@ -132,7 +132,7 @@ class Head:
         return torch.cat([self.identity_field(chunk[None], identity[None])[0] for chunk in chunks])
 
     def part_distance(self, points: Tensor, parts: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance ``[N]`` of canonical points ``[N, 3]`` to the part ``[N]`` each belongs to, and its gradient ``[N, 3]``."""
+        """Distance ``[N]`` of canonical points ``[N, 3]`` to their own parts ``[N]``, and its gradient ``[N, 3]``."""
         distances, gradients = [], []
         for chunk, part in zip(points.split(POINTS_PER_CHUNK), parts.split(POINTS_PER_CHUNK), strict=True):
             chunk = chunk.detach().requires_grad_(True)
@@ -174,7 +174,9 @@ def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField
     """Untrained fields with the sizes of a head bundle's configuration."""
     anchors = torch.zeros(config["anchors"], 3)
     parts = len(config["parts"])
-    identity = IdentityField(config["identity_size"], anchors, config["anchor_pairs"], parts, **config["identity_field"])
+    identity = IdentityField(
+        config["identity_size"], anchors, config["anchor_pairs"], parts, **config["identity_field"]
+    )
     expression = ExpressionField(
         config["identity_size"], config["expression_size"], parts, **config["expression_field"]
     )

@@ -6,6 +6,8 @@ of a point are evaluated, with weights that reach zero where an anchor leaves th
 and one network returns the distances to all parts at once.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,8 +52,7 @@ class IdentityField(nn.Module):
         features = 3 * (1 + 2 * OCTAVES)
         widths = [features + local_size, hidden, hidden, hidden, hidden]
         self.weights = nn.ParameterList(
-            nn.Parameter(torch.randn(sets, before, after) * (2.0 / before) ** 0.5)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Parameter(torch.randn(sets, before, after) * (2.0 / before) ** 0.5) for before, after in pairwise(widths)
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(sets, after)) for after in widths[1:])
         self.output_weight = nn.Parameter(torch.randn(sets, hidden, parts) * (0.1 / hidden) ** 0.5)
@@ -97,7 +98,7 @@ class IdentityField(nn.Module):
 
 
 def fourier(values: Tensor, octaves: int) -> Tensor:
-    """Values ``[..., C]`` with their sines and cosines at ``octaves`` doubling frequencies, ``[..., C(1 + 2 octaves)]``."""
+    """Values ``[..., C]`` with sines and cosines at ``octaves`` doubling frequencies: ``[..., C (1 + 2 octaves)]``."""
     scales = 2.0 ** torch.arange(octaves, device=values.device, dtype=values.dtype)
     angles = (values[..., None, :] * scales[:, None]).flatten(-2)
     return torch.cat([values, angles.sin(), angles.cos()], dim=-1)

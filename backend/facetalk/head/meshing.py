@@ -54,7 +54,9 @@ def marching_cubes(
         levels.insert(0, (levels[0] + 1) // 2)
     values = distance(_grid(box, levels[0])).view((levels[0],) * 3)
     for done, level in enumerate(levels[1:], start=1):
-        values = functional.interpolate(values[None, None], size=(level,) * 3, mode="trilinear", align_corners=True)[0, 0]
+        values = functional.interpolate(values[None, None], size=(level,) * 3, mode="trilinear", align_corners=True)[
+            0, 0
+        ]
         cell = float((box[1] - box[0]).max()) / (level - 1)
         near = (values.abs() < MARGIN * 1.75 * cell).nonzero()
         values[tuple(near.T)] = distance(_positions(near, box, level))

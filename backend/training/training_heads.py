@@ -1,0 +1,63 @@
+"""What head training needs to know of a family of parametric heads, whatever kit they come from."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
+CODE_SIZE_IDENTITY = 64
+IDENTITY_SIGMA = 0.8  # at 1.0 the mouth socket of the kit pierces one chin in twelve
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes one identity close: weight of ``mouthClose`` at rest, and the weight a full blink needs per eye."""
+
+    lip_seal: float
+    blink_left: float
+    blink_right: float
+
+
+class TrainingHeads(Protocol):
+    """A family of heads in one topology, posed by rig weights in the order of ``RIG_CONTROLS``; head units.
+
+    Attributes:
+        vertices_of: part name -> vertex indices.
+        triangles_of: part name -> triangles ``[F, 3]``; every part is watertight.
+    """
+
+    vertices_of: dict[str, Indices]
+    triangles_of: dict[str, Indices]
+
+    def calibrate(self, code: Array) -> Calibration:
+        """What makes the identity ``[64]`` close."""
+        ...
+
+    def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
+        """Vertices ``[N, V, 3]`` under rig weights ``[N, R]``."""
+        ...
+
+    def canonical(self, code: Array, calibration: Calibration) -> Array:
+        """Vertices ``[V, 3]`` in canonical pose."""
+        ...
+
+    def linear_controls(self, code: Array, calibration: Calibration, vertices: Indices) -> Array:
+        """Displacement per unit of every control ``[R, N, 3]`` at some vertices ``[N]``, to first order."""
+        ...
+
+
+def sample_identity_code(generator: np.random.Generator) -> Array:
+    """A random identity code ``[64]``, normal with sigma 0.8 cut at 2.5 sigma."""
+    raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -2.5, 2.5)
+    return np.asarray(IDENTITY_SIGMA * raw)
+
+
+def identity_code(index: int) -> Array:
+    """The training identity code ``[64]`` of an index; 0 is the mean head."""
+    code = sample_identity_code(np.random.default_rng(index))
+    return code if index else np.zeros_like(code)
