@@ -20,3 +20,4 @@ def test_sampling_times_fall_to_exactly_zero() -> None:
     assert times[0] == LAST_TIME
     assert times[-1] == 0
     assert (times.diff() < 0).all()
+    assert (times.diff(n=2) < 0).all()  # closest where blinks are decided

@@ -1,0 +1,121 @@
+"""The embedded template on the embedded head: does it land, and does it close?"""
+
+import numpy as np
+import pytest
+import torch
+from facetalk import presets
+from facetalk.head.head import Head
+from facetalk.topology.template import Template
+from facetalk.topology.wrap import vertex_normals, wrap
+from numpy.typing import NDArray
+
+MILLIMETRES = 250.0  # per head unit
+IDENTITIES = ("average", "random-3")
+
+Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head.load(presets.preset(presets.HEAD), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return Template.load(presets.preset(presets.TOPOLOGY))
+
+
+@pytest.fixture(scope="module", params=IDENTITIES)
+def landed(request: pytest.FixtureRequest, head: Head, template: Template) -> tuple[torch.Tensor, Array]:
+    code = head.identity(request.param)
+    return code, wrap(head, code, template).astype(np.float64)
+
+
+def posed(head: Head, template: Template, landed: tuple[torch.Tensor, Array], **weights: float) -> Array:
+    code, vertices = landed
+    points = head.prepare(torch.from_numpy(vertices).float(), torch.from_numpy(template.parts).long(), code)
+    controls = head.config["rig_controls"]
+    rig = torch.zeros(len(controls))
+    for name, value in weights.items():
+        rig[controls.index(name)] = value
+    return head.pose(points, (rig @ head.rig_to_code())[None])[0].double().numpy()
+
+
+def gap(vertices: Array, template: Template, upper: str, lower: str) -> float:
+    return float((vertices[template.landmarks[upper]] - vertices[template.landmarks[lower]])[1] * MILLIMETRES)
+
+
+def test_the_template_is_whole(template: Template) -> None:
+    assert set(np.unique(template.quads)) == set(range(len(template.vertices)))
+    assert all(len(set(quad)) == 4 for quad in template.quads.tolist())
+    assert template.uv.min() >= 0.0
+    assert template.uv.max() <= 1.0
+    assert {"skin", "sclera", "iris", "pupil", "teeth", "gums", "tongue"} == set(template.materials)
+    assert {"lip_upper", "lip_lower", "jaw", "lid_upper_left", "brow_right"} <= set(template.groups)
+
+
+def test_the_skin_lies_on_the_neural_surface(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    code, vertices = landed
+    parts = torch.from_numpy(template.parts).long()
+    distance, _ = head.part_distance(torch.from_numpy(vertices).float(), parts, code)
+    skin = distance[parts == head.parts.index("skin")].abs().numpy() * MILLIMETRES
+    assert skin.mean() < 0.1
+    assert np.quantile(skin, 0.95) < 0.3
+
+
+def test_no_visible_face_is_turned_over(template: Template, landed: tuple[torch.Tensor, Array]) -> None:
+    vertices = landed[1]
+    before, after = (vertex_normals(v.astype(np.float64), template.quads) for v in (template.vertices, vertices))
+    skin = template.parts == 0
+    assert ((before * after).sum(axis=1)[skin] > 0.0).mean() > 0.995
+
+
+def test_at_rest_lips_touch_and_eyes_are_open(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    rest = posed(head, template, landed)
+    assert abs(gap(rest, template, "inner_lip_upper", "inner_lip_lower")) < 1.5
+    assert gap(rest, template, "upper_lid_left", "lower_lid_left") > 6.0
+
+
+def test_a_labial_closes_and_an_open_vowel_opens(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    labial = posed(head, template, landed, jawOpen=0.12, mouthClose=0.11, mouthPress_L=0.3, mouthPress_R=0.3)
+    vowel = posed(head, template, landed, jawOpen=0.3)
+    assert abs(gap(labial, template, "inner_lip_upper", "inner_lip_lower")) < 1.5
+    assert gap(vowel, template, "inner_lip_upper", "inner_lip_lower") > 6.0
+
+
+def test_a_blink_closes_both_eyes_and_moves_nothing_else(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    rest, blink = posed(head, template, landed), posed(head, template, landed, eyeBlink_L=1.0, eyeBlink_R=1.0)
+    for side in ("left", "right"):
+        assert gap(blink, template, f"upper_lid_{side}", f"lower_lid_{side}") < 1.5
+    moved = np.linalg.norm(blink - rest, axis=1) * MILLIMETRES
+    assert moved[template.groups["lip_lower"]].max() < 1.0
+    assert moved[template.groups["eyeballs"]].max() < 1.0
+
+
+def test_eyeballs_turn_with_gaze_and_stay_balls(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    rest, look = posed(head, template, landed), posed(head, template, landed, eyeLookOut_L=0.8, eyeLookIn_R=0.8)
+    balls = template.groups["eyeballs"]
+    left = balls[rest[balls, 0] > 0]
+    centre = rest[left].mean(axis=0)
+    assert np.linalg.norm(look[left] - rest[left], axis=1).max() * MILLIMETRES > 2.0
+    radii = np.linalg.norm(look[left] - centre, axis=1)
+    assert radii.std() / radii.mean() < 0.06
+
+
+def test_teeth_of_the_upper_jaw_hold_still_while_the_lower_follow_the_chin(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    rest, open_wide = posed(head, template, landed), posed(head, template, landed, jawOpen=0.4)
+    moved = np.linalg.norm(open_wide - rest, axis=1) * MILLIMETRES
+    assert moved[template.groups["upper_teeth"]].max() < 1.0
+    assert moved[template.groups["lower_teeth"]].mean() > 6.0
