@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
 from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.takes import MotionModel, SamplingSettings
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
-
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.motion_corpus import (
     Batch,
@@ -189,9 +189,7 @@ class MotionTraining:
         pairs = counted[:, 1:] & counted[:, :-1]
         moving = _mean_square(error_of_codes.diff(dim=1), pairs)
         moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
-        still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(
-            error_of_measures, counted
-        )
+        still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(error_of_measures, counted)
         return still + settings.velocity * moving
 
     @torch.no_grad()
@@ -242,11 +240,19 @@ class MotionTraining:
         self.step, self.seconds = state["step"], state["seconds"]
         for name, parameter in self.network.named_parameters():
             if f"exp_avg.{name}" in tensors:
-                moments = {
-                    kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")
-                }
+                moments = {kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")}
                 self.optimiser.state[parameter] = {"step": torch.tensor(float(self.step)), **moments}
         return True
+
+    def begin_from(self, folder: Path) -> None:
+        """Begin a run of its own with the weights, normalisation and moments of another run's checkpoint.
+
+        Raises:
+            UserError: the folder holds no checkpoint, or one of other sizes.
+        """
+        if not self.resume(folder):
+            raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
+        self.step, self.seconds = 0, 0.0
 
     def export(self, folder: Path, quality: dict[str, float]) -> None:
         """Write the moving average as a motion bundle, weights in float16."""
@@ -346,10 +352,16 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
     device = torch.device(name)
     precision = torch.bfloat16 if device.type == "cuda" else torch.float32
     sizes = {"width": options.width, "layers": options.layers, "alignment_half_width": options.alignment}
-    settings = TrainingSettings(minutes=options.minutes, batch=options.batch, seed=options.seed)
+    settings = TrainingSettings(
+        minutes=options.minutes, batch=options.batch, peak_rate=options.peak_rate, seed=options.seed
+    )
     training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, device, precision)
-    if not training.resume(options.run):
+    if training.resume(options.run):
+        return training
+    if options.begin_from is None:
         training.start()
+    else:
+        training.begin_from(options.begin_from)
     return training
 
 
@@ -361,16 +373,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=Path("work/motion_run"), help="checkpoints and log")
     parser.add_argument("--minutes", type=float, default=TrainingSettings.minutes, help="wall-clock budget")
     parser.add_argument("--batch", type=int, default=TrainingSettings.batch, help="crops per step")
+    parser.add_argument("--begin-from", type=Path, help="run whose checkpoint a new run begins with")
+    parser.add_argument("--peak-rate", type=float, default=TrainingSettings.peak_rate, help="of learning")
     parser.add_argument("--width", type=int, default=DenoiserConfig.width)
     parser.add_argument("--layers", type=int, default=DenoiserConfig.layers)
-    parser.add_argument(
-        "--alignment", type=int, default=DenoiserConfig.alignment_half_width, help="mask half width"
-    )
+    parser.add_argument("--alignment", type=int, default=DenoiserConfig.alignment_half_width, help="mask half width")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
-    parser.add_argument(
-        "--export-only", action="store_true", help="write the bundle from the run's checkpoint"
-    )
+    parser.add_argument("--export-only", action="store_true", help="write the bundle from the run's checkpoint")
     return parser.parse_args(arguments)
 
 
