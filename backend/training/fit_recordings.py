@@ -313,7 +313,8 @@ def _groups(
             clip = waiting.pop()
             yield [clip], clips[clip]
             continue
-        chosen, pieces = [], []
+        chosen: list[int] = []
+        pieces: list[Piece] = []
         while waiting and sum(len(piece.weights) for piece in pieces) < LINE_SECONDS * FRAME_RATE:
             chosen.append(waiting.pop())
             pieces.append(_trimmed(clips[chosen[-1]], recordings.speech[chosen[-1]], generator))
