@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from facetalk.bundle import read_bundle
-from facetalk.errors import UserError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetalk.bundle import read_bundle
+from facetalk.errors import UserError
 from training.rig import RIG_CONTROLS
 
 CORPUS_FORMAT = 1

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from facetalk.motion.takes import MOTION_RATE, MotionModel
 from torch import Tensor
 
+from facetalk.motion.takes import MOTION_RATE, MotionModel
 from training.motion_corpus import MEASURES, CodeSpace, MotionCorpus, Utterance
 
 TOUCH = 0.02  # of the outer eye corners' distance: an inner-lip height below it is a closed mouth

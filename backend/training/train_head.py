@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from facetalk.bundle import write_bundle
 from facetalk.head.expression_field import displace
-from facetalk.head.head import MEASURING_POINTS, align, build_fields
+from facetalk.head.head import MEASURING_POINTS, align, build_fields, sample_identity_code
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.expression_samples import sample_rig_weights
 from training.head_layout import HeadLayout, lay_out, linear_fit
@@ -38,8 +38,11 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0
 LINEAR_FIT_HEADS = 150  # random heads that anchors and landmarks are fitted to
-# Seeds of the identities that come with the bundle, chosen by eye among the first fifty.
-NAMED_IDENTITIES = {"average": 0}
+# Seeds of the identities that come with the bundle, chosen by eye among the first twenty to differ.
+NAMED_IDENTITIES = {
+    **{"bela": 2, "dora": 5, "emil": 8, "goran": 9, "hanna": 18, "ines": 4, "jun": 15, "kofi": 10},
+    **{"lena": 12, "otto": 14},
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class HeadTraining:
             "identity_field": {"hidden": settings.identity_hidden},
             "expression_field": {"hidden": settings.expression_hidden},
             "landmarks": list(layout.landmarks),
-            "identities": list(NAMED_IDENTITIES),
+            "identities": ["average", *NAMED_IDENTITIES],
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
         }
@@ -217,7 +220,7 @@ class HeadTraining:
         tensors: dict[str, Tensor] = {
             "landmark_mean": _float(mean),
             "landmark_modes": _float(modes),
-            "identities": _float(np.stack([identity_code(seed) for seed in NAMED_IDENTITIES.values()])),
+            "identities": _named_identities(),
             **self._code_tensors(),
         }
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
@@ -395,6 +398,11 @@ def _last_reports(folder: Path) -> dict[str, Any]:
         if path.exists():
             reports[stage] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
     return reports
+
+
+def _named_identities() -> Tensor:
+    codes = [sample_identity_code(seed, CODE_SIZE_IDENTITY) for seed in NAMED_IDENTITIES.values()]
+    return torch.stack([torch.zeros(CODE_SIZE_IDENTITY), *codes])
 
 
 def _float(array: NDArray[Any]) -> Tensor:

@@ -108,9 +108,7 @@ class Head:
 
     def sample_identity(self, seed: int) -> Tensor:
         """A random identity code ``[I]``; the same seed gives the same face."""
-        generator = torch.Generator().manual_seed(seed)
-        code = torch.randn(self.identity_size, generator=generator).clamp(-2.5, 2.5)
-        return (IDENTITY_SIGMA * code).to(self.device)
+        return sample_identity_code(seed, self.identity_size).to(self.device)
 
     def anchors(self, identity: Tensor) -> Tensor:
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
@@ -168,6 +166,12 @@ class Head:
             coefficients = self.expression_field.coefficients(chunk, prepared.identity)
             posed.append(prepared.points + displace(prepared.fields, coefficients))
         return torch.cat(posed)
+
+
+def sample_identity_code(seed: int, size: int) -> Tensor:
+    """A random identity code ``[size]`` on the CPU; the same seed gives the same face."""
+    generator = torch.Generator().manual_seed(seed)
+    return IDENTITY_SIGMA * torch.randn(size, generator=generator).clamp(-2.5, 2.5)
 
 
 def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField]:

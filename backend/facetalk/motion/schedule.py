@@ -40,14 +40,17 @@ def add_noise(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
 
 
 def sampling_times(steps: int) -> Tensor:
-    """The times a sampler visits, float64 ``[steps + 1]``: evenly from ``LAST_TIME`` down to exactly 0.
+    """The times a sampler visits, float64 ``[steps + 1]``: from ``LAST_TIME`` down to exactly 0.
+
+    They lie closer at the noisy end (quadratically): rare events such as blinks are decided there, and a dozen
+    even steps make them at half the rate of a hundred; lips come out the same either way.
 
     Raises:
         ValueError: fewer than one step.
     """
     if steps < 1:
         raise ValueError(f"a sampler needs at least one step, not {steps}")
-    return torch.linspace(LAST_TIME, 0.0, steps + 1, dtype=torch.float64)
+    return LAST_TIME * (1 - torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64).square())
 
 
 def _angle(time: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class SamplingSettings:
         look_ahead: frames at a window's end that the next window samples again.
     """
 
-    steps: int = 10
+    steps: int = 12
     guidance: float = 1.5
     window: int = 200
     context: int = 25
@@ -107,9 +107,7 @@ class MotionModel:
         try:
             denoiser.load_state_dict(_in_float32(bundle))
         except RuntimeError as error:
-            raise UserError(
-                f"{folder}: the weights do not fit the manifest's sizes: get the bundle again."
-            ) from error
+            raise UserError(f"{folder}: the weights do not fit the manifest's sizes: get the bundle again.") from error
         mean = bundle.tensor("code_mean", (config.code_size,)).float()
         deviation = bundle.tensor("code_deviation", (config.code_size,)).float()
         rig_to_code = bundle.tensor("rig_to_code", (None, config.code_size)).float()
@@ -140,9 +138,7 @@ class MotionModel:
         callback: TakeCallback | None = None,
     ) -> Tensor:
         """A whole take: codes ``[T, E]``; arguments as for ``stream``."""
-        chunks = self.stream(
-            features, seed=seed, guidance=guidance, steps=steps, known=known, callback=callback
-        )
+        chunks = self.stream(features, seed=seed, guidance=guidance, steps=steps, known=known, callback=callback)
         return torch.cat(list(chunks))
 
     def stream(
@@ -303,9 +299,7 @@ def _noise_block(seed: int, block: int, size: int) -> Tensor:
     return torch.randn(NOISE_BLOCK, size, generator=generator)
 
 
-def _window_callback(
-    callback: TakeCallback | None, window: int, windows: int
-) -> Callable[[SamplingStep], None] | None:
+def _window_callback(callback: TakeCallback | None, window: int, windows: int) -> Callable[[SamplingStep], None] | None:
     if callback is None:
         return None
     return lambda step: callback(TakeProgress(window, windows, step))
