@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 FOCAL_LENGTH = 85.0  # mm: the classic portrait lens, flattering and without visible distortion
 SENSOR = 36.0  # mm
-FILL = 0.8  # share of the picture's height that the head takes
+FILL = 0.88  # share of the picture that the head takes
+NECK = 0.08  # share of the head's height, from below, that may run out of the picture: the neck's open end
 
 # turn about the vertical axis from the face's front and lift over eye level (degrees), watts, metres across
 LIGHTS = {
@@ -50,7 +51,7 @@ def build_stage(scene: bpy.types.Scene, vertices: NDArray[np.float32]) -> None:
     _add_lights(scene, center)
     _set_world(scene)
     scene.view_settings.view_transform = "Standard"
-    scene.view_settings.exposure = 0.7
+    scene.view_settings.exposure = 0.85
     set_workbench(scene)
     set_cycles(scene)
     frame_view(scene, vertices, "front")
@@ -76,10 +77,12 @@ def frame_view(scene: bpy.types.Scene, vertices: NDArray[np.float32], view: str)
     right = np.array([math.cos(turn), math.sin(turn), 0.0])
     toward = np.array([math.sin(turn), -math.cos(turn), 0.0])
     across, deep = vertices @ right, vertices @ toward
-    width, height = np.ptp(across), np.ptp(vertices[:, 2])
+    top, bottom = vertices[:, 2].max(), vertices[:, 2].min()
+    bottom += NECK * (top - bottom)
+    width, height = np.ptp(across), top - bottom
     tall = scene.render.resolution_y / max(scene.render.resolution_x, 1)
     seen = max(height / min(tall, 1.0), width / min(1.0 / tall, 1.0)) / FILL
-    middle = right * (across.max() + across.min()) / 2 + np.array([0, 0, vertices[:, 2].min() + height / 2])
+    middle = right * (across.max() + across.min()) / 2 + np.array([0, 0, (top + bottom) / 2])
     # the outline lies about half way into the head, so that is the depth to frame
     distance = seen * FOCAL_LENGTH / SENSOR + (deep.max() + deep.min()) / 2
     camera.location = Vector((middle + toward * distance).tolist())
@@ -96,7 +99,7 @@ def set_workbench(scene: bpy.types.Scene) -> None:
     shading.cavity_type = "WORLD"
     shading.cavity_ridge_factor = 0.4
     shading.cavity_valley_factor = 1.1
-    shading.show_specular_highlight = True
+    shading.show_specular_highlight = False  # it would silver the brows
     shading.background_type = "WORLD"
     # several samples look no better on a smooth face, and take a software renderer four times as long
     scene.display.render_aa = "FXAA"
