@@ -144,7 +144,7 @@ class MotionTraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1

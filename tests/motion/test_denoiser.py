@@ -1,20 +1,17 @@
 import pytest
 import torch
+
 from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser, rotary_angles, rotate
 
 CODES, FEATURES = 6, 10
 
 
 def denoiser(**sizes: int) -> MotionDenoiser:
-    config = DenoiserConfig(
-        CODES, FEATURES, **{"width": 16, "layers": 2, "heads": 2, "time_width": 8, **sizes}
-    )
+    config = DenoiserConfig(CODES, FEATURES, **{"width": 16, "layers": 2, "heads": 2, "time_width": 8, **sizes})
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MotionDenoiser(config).eval()
-        for (
-            parameter
-        ) in network.parameters():  # FiLM and null start at zero: move them, or nothing depends on them
+        for parameter in network.parameters():  # FiLM and null start at zero: move them, or nothing depends on them
             parameter.data += 0.1 * torch.randn_like(parameter)
     return network
 

@@ -4,10 +4,11 @@ from typing import Any
 import diffusers
 import pytest
 import torch
+from torch import Tensor
+
 from facetalk.errors import Cancelled
 from facetalk.motion.samplers import KnownFrames, SamplingStep, ddim, dpm_solver_2m
-from facetalk.motion.schedule import noise_rate, sampling_times, signal_rate
-from torch import Tensor
+from facetalk.motion.schedule import LAST_TIME, noise_rate, signal_rate
 
 Sampler = Callable[..., Tensor]
 SAMPLERS = pytest.mark.parametrize("sampler", [ddim, dpm_solver_2m])
@@ -31,6 +32,10 @@ def unit_noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def even_times(steps: int) -> Tensor:
+    return torch.linspace(LAST_TIME, 0, steps + 1, dtype=torch.float64)
+
+
 def exact_answer(noise: Tensor, start: float) -> Tensor:
     """Where the probability flow leads Gaussian data: its standardised value never changes."""
     signal, sigma = signal_rate(torch.tensor(start).double()), noise_rate(torch.tensor(start).double())
@@ -43,7 +48,7 @@ def test_samplers_follow_the_exact_path_of_gaussian_data(sampler: Sampler) -> No
     noise = unit_noise(1, 400, 5)
     errors = []
     for steps in (10, 20, 160):
-        times = sampling_times(steps)
+        times = even_times(steps)
         answer = sampler(exact_denoiser, noise, times)
         errors.append((answer - exact_answer(noise, float(times[0]))).abs().max().item())
     assert errors[0] > errors[1] > errors[2]
@@ -51,7 +56,7 @@ def test_samplers_follow_the_exact_path_of_gaussian_data(sampler: Sampler) -> No
 
 
 def test_second_order_pays() -> None:
-    noise, times = unit_noise(1, 400, 5), sampling_times(12)
+    noise, times = unit_noise(1, 400, 5), even_times(12)
     truth = exact_answer(noise, float(times[0]))
     first = (ddim(exact_denoiser, noise, times) - truth).square().mean()
     second = (dpm_solver_2m(exact_denoiser, noise, times) - truth).square().mean()
@@ -62,7 +67,7 @@ def test_ancestral_sampling_has_the_data_s_spread() -> None:
     answer = ddim(
         exact_denoiser,
         unit_noise(1, 2000, 5),
-        sampling_times(400),
+        even_times(400),
         eta=1.0,
         generator=torch.Generator().manual_seed(3),
     )
@@ -125,9 +130,7 @@ def test_dpm_solver_agrees_with_diffusers_step_by_step() -> None:
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_ddim_agrees_with_diffusers_step_by_step(eta: float) -> None:
-    scheduler = UNTYPED.DDIMScheduler(
-        trained_betas=table_betas(), prediction_type="sample", clip_sample=False
-    )
+    scheduler = UNTYPED.DDIMScheduler(trained_betas=table_betas(), prediction_type="sample", clip_sample=False)
     scheduler.set_timesteps(len(TABLE))
     assert scheduler.timesteps.tolist() == list(TABLE)
     noise = unit_noise(2, 30, 4)
@@ -149,9 +152,9 @@ def test_known_frames_come_out_bit_equal_and_are_shown_clean(sampler: Sampler) -
         assert (time[~known.mask] > 0).all()
         return wavering_denoiser(noisy, time)
 
-    answer = sampler(watched, noise, sampling_times(5), known=known)
+    answer = sampler(watched, noise, even_times(5), known=known)
     assert torch.equal(answer[known.mask], known.codes[known.mask])
-    assert torch.equal(answer[~known.mask], sampler(wavering_denoiser, noise, sampling_times(5))[~known.mask])
+    assert torch.equal(answer[~known.mask], sampler(wavering_denoiser, noise, even_times(5))[~known.mask])
 
 
 @SAMPLERS
@@ -166,5 +169,5 @@ def test_callback_gets_every_step_and_can_stop(sampler: Sampler) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        sampler(wavering_denoiser, unit_noise(1, 6, 2), sampling_times(8), callback=watch)
+        sampler(wavering_denoiser, unit_noise(1, 6, 2), even_times(8), callback=watch)
     assert done == [1, 2, 3]

@@ -1,4 +1,5 @@
 import torch
+
 from facetalk.motion.schedule import LAST_TIME, add_noise, noise_rate, sampling_times, signal_rate
 
 

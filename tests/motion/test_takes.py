@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from facetalk.bundle import write_bundle
 from facetalk.errors import Cancelled, UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
@@ -17,7 +19,6 @@ from facetalk.motion.takes import (
     frame_noise,
     plan_windows,
 )
-from torch import Tensor
 
 CODES, FEATURES = 5, 7
 CONFIG = DenoiserConfig(CODES, FEATURES, width=16, layers=2, heads=2, time_width=8)
@@ -171,9 +172,7 @@ def test_callback_stops_a_take_within_a_step(model: MotionModel) -> None:
         (9, 3, float("nan"), "Guidance"),
     ],
 )
-def test_bad_input_is_one_sentence(
-    model: MotionModel, frames: int, steps: int, guidance: float, word: str
-) -> None:
+def test_bad_input_is_one_sentence(model: MotionModel, frames: int, steps: int, guidance: float, word: str) -> None:
     with pytest.raises(UserError, match=word):
         model.sample(drawn(frames, FEATURES), seed=0, steps=steps, guidance=guidance)
 

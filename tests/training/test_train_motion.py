@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from facetalk.bundle import read_bundle, write_bundle
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -108,11 +109,7 @@ def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_pa
     after = read_bundle(output, "motion").tensors
     assert all(torch.equal(before[name], after[name]) for name in before)
     model = MotionModel.load(output, CPU)
-    assert (
-        model.sample(torch.randn(70, FEATURES, generator=torch.Generator().manual_seed(0)), seed=0)
-        .isfinite()
-        .all()
-    )
+    assert model.sample(torch.randn(70, FEATURES, generator=torch.Generator().manual_seed(0)), seed=0).isfinite().all()
 
 
 def test_training_learns_to_follow_the_sound(corpus: Path, head: Path) -> None:
@@ -174,9 +171,7 @@ def test_batches_come_from_training_lines_alone(corpus: Path, head: Path) -> Non
 def test_statistics_normalise_the_training_codes(corpus: Path, head: Path) -> None:
     frames = TrainingFrames([MotionCorpus.load(corpus)], CodeSpace.load(head))
     statistics = frames.statistics()
-    codes = torch.cat(
-        [c.read(line, 0, line.frames)[1] @ frames.space.rig_to_code for c, line in frames.lines]
-    )
+    codes = torch.cat([c.read(line, 0, line.frames)[1] @ frames.space.rig_to_code for c, line in frames.lines])
     assert torch.allclose(statistics.code_mean, codes.mean(0), atol=1e-4)
     assert torch.allclose(statistics.code_deviation, codes.std(0), rtol=1e-2)
 

@@ -75,7 +75,7 @@ class MotionDenoiser(nn.Module):
         hidden = self.enter(noisy)
         for layer in self.layers:
             hidden = layer(hidden, moment, heard, rotation, alignment, attended)
-        return self.leave(hidden)  # type: ignore[no-any-return]
+        return self.leave(hidden)
 
 
 class GuidedDenoiser:
@@ -93,7 +93,7 @@ class GuidedDenoiser:
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
         if self.guidance == 1.0:
-            return self.network(noisy, time, self.heard)  # type: ignore[no-any-return]
+            return self.network(noisy, time, self.heard)
         both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard)
         with_speech, without = both.chunk(2)
         return torch.lerp(without, with_speech, self.guidance)
@@ -125,7 +125,7 @@ class AudioEncoder(nn.Module):
         hidden = self.project(self.normalise((features - self.mean) / self.deviation)).transpose(1, 2)
         for convolution in self.context:
             hidden = hidden + convolution(functional.gelu(hidden))
-        return self.leave(hidden.transpose(1, 2))  # type: ignore[no-any-return]
+        return self.leave(hidden.transpose(1, 2))
 
     def silence(self, heard: Tensor) -> Tensor:
         """The learned null in place of all speech, in ``heard``'s shape ``[B, T, W]``."""
@@ -153,7 +153,7 @@ class TimeEmbedding(nn.Module):
         steps = torch.arange(self.width // 2, device=time.device, dtype=torch.float32)
         frequency = TIME_SCALE ** (-steps / (self.width // 2))
         angle = TIME_SCALE * time[:, None].float() * frequency
-        return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))  # type: ignore[no-any-return]
+        return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))
 
 
 class FilmNorm(nn.Module):
@@ -188,7 +188,7 @@ class Attention(nn.Module):
         heads = [self._split(each) for each in (self.query(hidden), key, value)]
         query, key = rotate(heads[0], rotation), rotate(heads[1], rotation)
         mixed = functional.scaled_dot_product_attention(query, key, heads[2], attn_mask=mask)
-        return self.leave(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.leave(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, hidden: Tensor) -> Tensor:
         return hidden.view(*hidden.shape[:2], self.heads, -1).transpose(1, 2)
@@ -220,7 +220,7 @@ class DecoderLayer(nn.Module):
         normed = self.self_norm(hidden, moment)
         hidden = hidden + self.self_attention(normed, normed, rotation, attended)
         hidden = hidden + self.cross_attention(self.cross_norm(hidden, moment), heard, rotation, alignment)
-        return hidden + self.feed_forward(self.feed_norm(hidden, moment))  # type: ignore[no-any-return]
+        return hidden + self.feed_forward(self.feed_norm(hidden, moment))
 
 
 def alignment_mask(frames: int, half_width: int, device: torch.device) -> Tensor:
