@@ -45,7 +45,8 @@ CUT_BELOW = 54.5  # centimetres: what is kept of MakeHuman before fitting
 NECK_PLANE = -0.46  # head units: where the fitted neck ends
 STIFFNESS = [100.0, 30.0, 10.0, 10.0, 3.0, 3.0, 1.0, 1.0, 0.3, 0.3, 0.1, 0.1]
 MOUTH_QUADS = 1500
-FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 5, 3  # quads along a side of a tooth's box
+CROWN_HEIGHT = 0.046  # head units, a little of it in the gum
+FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 6, 4  # quads along a side of a tooth's box
 FRONT_TEETH_WITHIN = 0.075  # head units from the midline: incisors and canines
 PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums"}
 PART_COLORS = {
@@ -216,6 +217,11 @@ def remesh_part(head: Head, part: str, heads: IctHeads, canonical: Array, resolu
     quads: list[Indices] = []
     for tooth in heads.teeth[part]:
         low, high = canonical[tooth].min(axis=0), canonical[tooth].max(axis=0)
+        # Roots never show: all quads go to the crown.
+        if part == "upper_teeth":
+            high[1] = min(high[1], low[1] + CROWN_HEIGHT)
+        else:
+            low[1] = max(low[1], high[1] - CROWN_HEIGHT)
         side = FRONT_TOOTH_SIDE if abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN else BACK_TOOTH_SIDE
         own, faces = shrink_wrap(lambda points: distance(torch.from_numpy(points).float()).numpy(), low, high, side)
         quads.append(faces + sum(len(each) for each in vertices))
@@ -231,8 +237,9 @@ def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tup
     used, compact = np.unique(fit.quads[kept], return_inverse=True)
     skin = vertices[used]
     closed = closed_mouth(fit, skin)
+    inside = mouth_lining(fit, skin)
     materials = np.full(int(kept.sum()), "skin")
-    pieces = [Piece(skin, compact.reshape(-1, 4), fit.uv[kept], 0, materials, paint_skin(closed, heads.neutral))]
+    pieces = [Piece(skin, compact.reshape(-1, 4), fit.uv[kept], 0, materials, paint_skin(closed, heads.neutral, inside))]
     for side in ("left", "right"):
         pieces.append(_eyeball_piece(fit.canonical, heads, side))
     for part in PART_MATERIALS:
@@ -250,6 +257,13 @@ def closed_mouth(fit: SkinFit, skin: Array) -> Array:
     weight /= weight.sum(axis=1, keepdims=True)
     offset = (neutral - fit.canonical)[kit][nearest]
     return np.asarray(skin + (offset * weight[..., None]).sum(axis=1))
+
+
+def mouth_lining(fit: SkinFit, skin: Array) -> NDArray[np.bool_]:
+    """Which skin vertices ``[V]`` line the inside of the mouth."""
+    kit = fit.heads.vertices_of["skin"]
+    nearest = kit[cKDTree(fit.canonical[kit]).query(skin)[1]]
+    return np.isin(nearest, fit.heads.mouth_socket)
 
 
 def _eyeball_piece(canonical: Array, heads: IctHeads, side: str) -> Piece:

@@ -67,6 +67,7 @@ class IctHeads:
         vertices_of: part name -> vertex indices into the kit's numbering.
         triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
         skin_quads: the skin's faces ``[Q, 4]``; a triangle has -1 in its last column.
+        mouth_socket: the skin's vertices inside the mouth.
         teeth: jaw's part name -> its teeth, each as kit vertices.
         tongue_weight: how much of every vertex ``[V]`` is tongue.
     """
@@ -91,6 +92,7 @@ class IctHeads:
         self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
         self.vertices_of, self.triangles_of = self._split_parts()
         self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
+        self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}

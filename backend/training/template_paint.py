@@ -14,13 +14,17 @@ Indices = NDArray[np.int64]
 SKIN = np.array([0.52, 0.30, 0.215])  # linear RGB
 LIPS = np.array([0.36, 0.115, 0.105])
 BROWS = np.array([0.075, 0.040, 0.026])
+LINING = np.array([0.22, 0.055, 0.050])
 CHEEKS = np.array([0.55, 0.25, 0.185])
 BROW_HALF_WIDTH = 0.33  # centimetres, at its middle
 SOFT_EDGE = 0.12  # centimetres
 
 
-def paint_skin(vertices: Array, kit_neutral: Array) -> Array:
-    """Linear RGBA ``[V, 4]`` of skin vertices given on the neutral face: skin, warmer cheeks, lips, brows."""
+def paint_skin(vertices: Array, kit_neutral: Array, lining: NDArray[np.bool_]) -> Array:
+    """Linear RGBA ``[V, 4]`` of skin vertices given on the neutral face: skin, warmer cheeks, lips, brows.
+
+    ``lining`` marks the vertices inside the mouth.
+    """
     color = np.tile(SKIN, (len(vertices), 1))
     for cheek in (3, 13):
         centre = 0.5 * (kit_neutral[IBUG_VERTICES[cheek]] + kit_neutral[IBUG_VERTICES[33]])
@@ -28,6 +32,7 @@ def paint_skin(vertices: Array, kit_neutral: Array) -> Array:
         color += 0.6 * blush[:, None] * (CHEEKS - color)
     color += lip_weight(vertices, kit_neutral)[:, None] * (LIPS - color)
     color += 0.85 * brow_weight(vertices, kit_neutral)[:, None] * (BROWS - color)
+    color[lining] = LINING
     return np.concatenate([color, np.ones((len(vertices), 1))], axis=1)
 
 
