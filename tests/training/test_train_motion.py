@@ -134,6 +134,27 @@ def test_a_resumed_run_takes_the_steps_of_an_unbroken_one(corpus: Path, head: Pa
         assert torch.equal(ours, theirs)
 
 
+def test_a_run_begins_with_the_weights_of_another_and_its_own_clock(
+    corpus: Path, head: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier = prepared(corpus, head)
+    earlier.start()
+    for _ in range(3):
+        earlier.take_step()
+    earlier.seconds = 30.0
+    earlier.save(tmp_path / "earlier")
+    later = prepared(corpus, head)
+    later.begin_from(tmp_path / "earlier")
+    assert (later.step, later.seconds) == (0, 0.0)
+    for ours, theirs in zip(later.network.parameters(), earlier.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert torch.equal(later.statistics.code_mean, earlier.statistics.code_mean)
+
+    command = [*("--corpus", str(corpus), "--head", str(head), "--output", str(tmp_path / "motion"))]
+    assert main([*command, "--run", str(tmp_path / "run"), "--begin-from", str(tmp_path / "nothing")]) == 1
+    assert "holds no checkpoint to begin from" in caplog.text
+
+
 def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path) is None
     for step in (1, 2):
