@@ -25,9 +25,7 @@ CHOOSE_PYTHON = "set 'Backend Python' in the FaceTalk preferences to a Python th
 
 MODULE = "facetalk.service"
 
-last_health: Health | None = (
-    None  # of the backend that was ready last; set whole, so that any thread may read it
-)
+last_health: Health | None = None  # of the backend that was ready last; set whole, so that any thread may read it
 
 
 class Stopped(Exception):  # noqa: N818 - a wish of the user, not an error
@@ -88,9 +86,7 @@ class BackendProcess:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def wait_until_ready(
-        self, stopped: Callable[[], bool], waiting: Callable[[str], None]
-    ) -> tuple[Client, Health]:
+    def wait_until_ready(self, stopped: Callable[[], bool], waiting: Callable[[str], None]) -> tuple[Client, Health]:
         """Wait until the models are loaded.
 
         Args:

@@ -70,9 +70,7 @@ class Client:
             identities=tuple(str(name) for name in answer.get("identities", ())),
         )
 
-    def create_job(
-        self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]
-    ) -> str:
+    def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:
         """Hand over the sound and the settings of a take.
 
         Args:
@@ -128,9 +126,7 @@ class Client:
         with self._connection(seconds) as connection:
             return _read_answer(self._request(connection, method, path, body))
 
-    def _request(
-        self, connection: HTTPConnection, method: str, path: str, body: bytes | None = None
-    ) -> HTTPResponse:
+    def _request(self, connection: HTTPConnection, method: str, path: str, body: bytes | None = None) -> HTTPResponse:
         try:
             connection.request(method, path, body, self._headers)
         except ConnectionError:

@@ -12,9 +12,7 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
 
 def strips(editor: bpy.types.SequenceEditor) -> "Collection[bpy.types.Strip]":
     """Every strip of a sequence editor, those inside meta strips too (``sequences`` until 4.4)."""
-    found: Collection[bpy.types.Strip] = (
-        editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
-    )
+    found: Collection[bpy.types.Strip] = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
     return found
 
 

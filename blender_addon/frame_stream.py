@@ -137,9 +137,7 @@ def _read_frames(source: ByteSource, hello: Hello) -> Iterator[Record]:
         elif kind == END:
             end = _read_json(source, kind, length)
             if (end.get("frame_count"), received) != (hello.frame_count,) * 2 or end.get("crc32") != checksum:
-                raise StreamError(
-                    "The frames were damaged on their way from the backend: generate the take again."
-                )
+                raise StreamError("The frames were damaged on their way from the backend: generate the take again.")
             return
         else:
             _expect(kind, FRAME, source, length)
@@ -162,9 +160,7 @@ def _read_header(source: ByteSource) -> tuple[int, int, int]:
 
 def _expect(kind: int, expected: int, source: ByteSource, length: int) -> None:
     if kind == ERROR:
-        raise BackendError(
-            str(_read_json(source, kind, length).get("message", "The backend gave no reason."))
-        )
+        raise BackendError(str(_read_json(source, kind, length).get("message", "The backend gave no reason.")))
     if kind != expected:
         raise _unreadable(f"record of type {kind} where type {expected} belongs")
 
@@ -261,13 +257,9 @@ def _read_exactly(source: ByteSource, buffer: memoryview) -> None:
     while filled < len(buffer):
         count = source.readinto(buffer[filled:])
         if not count:
-            raise StreamError(
-                "The backend stopped in the middle of the take: start it again and generate once more."
-            )
+            raise StreamError("The backend stopped in the middle of the take: start it again and generate once more.")
         filled += count
 
 
 def _unreadable(what: str) -> StreamError:
-    return StreamError(
-        f"The backend sent what this add-on cannot read ({what}): install both of the same release."
-    )
+    return StreamError(f"The backend sent what this add-on cannot read ({what}): install both of the same release.")

@@ -8,9 +8,7 @@ from . import backend_process
 from .client import Setting
 
 
-def _known_identities(
-    settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str
-) -> list[str]:
+def _known_identities(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
     health = backend_process.last_health
     return list(health.identities) if health is not None else ["average"]
 
@@ -18,9 +16,7 @@ def _known_identities(
 class FaceTalkSettings(bpy.types.PropertyGroup):
     """The settings of the next take."""
 
-    identity: StringProperty(
-        name="Face", description="Whose head speaks", default="average", search=_known_identities
-    )
+    identity: StringProperty(name="Face", description="Whose head speaks", default="average", search=_known_identities)
     seed: IntProperty(
         name="Seed", description="Every seed is another performance; the same seed is the same one", min=0
     )
@@ -33,9 +29,7 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
         soft_max=2.0,
         subtype="FACTOR",
     )
-    use_guidance: BoolProperty(
-        name="Own Guidance", description="Use the value beside this in place of the model's own"
-    )
+    use_guidance: BoolProperty(name="Own Guidance", description="Use the value beside this in place of the model's own")
     guidance: FloatProperty(
         name="Guidance",
         description="How strictly the motion follows the speech; lower is freer",

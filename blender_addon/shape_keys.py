@@ -20,9 +20,7 @@ class FrameWriter:
     Undo frees data-blocks, so the object is looked up by name at every write.
     """
 
-    def __init__(
-        self, face: bpy.types.Object, scene: bpy.types.Scene, first_frame: int, frame_count: int
-    ) -> None:
+    def __init__(self, face: bpy.types.Object, scene: bpy.types.Scene, first_frame: int, frame_count: int) -> None:
         """Prepare an object that has no shape keys yet.
 
         Args:

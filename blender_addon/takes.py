@@ -146,9 +146,7 @@ class TakeBuilder:
     def _face(self) -> bpy.types.Object:
         face = bpy.data.objects.get(self._name)
         if face is None or face.session_uid != self._uid:
-            raise BackendError(
-                "The face was removed, renamed or undone while it was being made: generate again."
-            )
+            raise BackendError("The face was removed, renamed or undone while it was being made: generate again.")
         return face
 
 

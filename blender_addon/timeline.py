@@ -69,16 +69,10 @@ def _check_source(scene: bpy.types.Scene, strip: "bpy.types.Strip") -> Path:
     if scene.sequence_editor.channels[strip.channel].mute:
         raise SoundError(f"The channel of the strip {strip.name!r} is muted: unmute it, or select another.")
     if len(compat.retiming_frames(strip)) > 2:
-        raise SoundError(
-            f"The strip {strip.name!r} changes its speed: mix it down to a new sound and select that."
-        )
+        raise SoundError(f"The strip {strip.name!r} changes its speed: mix it down to a new sound and select that.")
     if strip.sound is None:
-        raise SoundError(
-            f"The strip {strip.name!r} has lost its sound: choose its file in the strip's settings."
-        )
+        raise SoundError(f"The strip {strip.name!r} has lost its sound: choose its file in the strip's settings.")
     path = Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library))
     if strip.sound.packed_file is None and not path.is_file():
-        raise SoundError(
-            f"The sound file of the strip {strip.name!r} is gone ({path}): restore or relink it."
-        )
+        raise SoundError(f"The sound file of the strip {strip.name!r} is gone ({path}): restore or relink it.")
     return path

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+
 from facetalk.animate import Animator, _FrameClock
 from facetalk.clip import SAMPLE_RATE, Clip
 from facetalk.errors import Cancelled, UserError

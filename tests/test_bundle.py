@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from facetalk import presets
 from facetalk.bundle import KINDS, read_bundle, write_bundle
 from facetalk.errors import UserError
@@ -80,9 +81,7 @@ def test_damage_is_named(folder: Path, damage: str) -> None:
 
 def test_an_older_bundle_is_replaced_whole(folder: Path) -> None:
     empty: dict[str, torch.Tensor] = {"only": torch.zeros(1)}
-    write_bundle(
-        folder, kind="head", name="new", config={}, tensors=empty, licence="MIT", attributions=[], training={}
-    )
+    write_bundle(folder, kind="head", name="new", config={}, tensors=empty, licence="MIT", attributions=[], training={})
     assert set(read_bundle(folder, "head").tensors) == {"only"}
     assert not (folder / "NOTICE.txt").exists()
 

@@ -40,9 +40,7 @@ class QuickAnimator:
         names = ["inner_lip_upper", "inner_lip_lower", *paired]
         return SimpleNamespace(landmarks={name: index for index, name in enumerate(names)})
 
-    def frames(
-        self, clip: Clip, settings: TakeSettings, progress: Progress | None = None
-    ) -> Iterator[FrameBatch]:
+    def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         points = np.random.default_rng(settings.seed).normal(size=(10, 3)).astype(np.float32)
         yield FrameBatch(0, np.repeat(points[None], int(np.ceil(clip.seconds * settings.fps)), axis=0))
 

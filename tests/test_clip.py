@@ -64,9 +64,7 @@ def test_reads_other_sound_files(tmp_path: Path, suffix: str) -> None:
     assert_is_tone(load_clip(path).samples, tolerance=0.06)  # mp3 pads to whole frames
 
 
-@pytest.mark.parametrize(
-    "name", ["line.m4a", "line.aac", "shot.mp4", "shot.mkv", "shot.mov", "http:shot.mp4"]
-)
+@pytest.mark.parametrize("name", ["line.m4a", "line.aac", "shot.mp4", "shot.mkv", "shot.mov", "http:shot.mp4"])
 def test_reads_what_only_ffmpeg_can(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     soundfile.write("tone.wav", np.stack([tone(48000)] * 2, axis=1), 48000)
@@ -123,9 +121,7 @@ def test_refuses_a_file_without_permission(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "mp4", "flac"])
-@pytest.mark.parametrize(
-    "content", [b"He was not an ill disposed young man.\n" * 200, bytes(range(256)) * 64]
-)
+@pytest.mark.parametrize("content", [b"He was not an ill disposed young man.\n" * 200, bytes(range(256)) * 64])
 def test_refuses_what_is_no_sound(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"letter.{suffix}"
     path.write_bytes(content)
@@ -196,9 +192,7 @@ def test_refuses_a_clip_that_is_too_long_from_its_header(tmp_path: Path) -> None
     content = path.read_bytes()
     with path.open("wb") as file:  # four hours of zeros that take no room on the disk
         size = 4 * 3600 * 16000 * 2
-        file.write(
-            content[:4] + (size + 36).to_bytes(4, "little") + content[8:40] + size.to_bytes(4, "little")
-        )
+        file.write(content[:4] + (size + 36).to_bytes(4, "little") + content[8:40] + size.to_bytes(4, "little"))
         file.truncate(44 + size)
     assert refusal(path) == "FILE lasts 4.0 h: cut it into parts of at most 3 h."
 

@@ -100,9 +100,7 @@ def _require_file(path: Path) -> None:
 def _check_format(name: str, sample_rate: int, channels: int) -> None:
     low, high = SAMPLE_RATES
     if not low <= sample_rate <= high:
-        raise UserError(
-            f"{name} has a sample rate of {sample_rate} Hz: convert it to between {low} and {high} Hz."
-        )
+        raise UserError(f"{name} has a sample rate of {sample_rate} Hz: convert it to between {low} and {high} Hz.")
     if not 1 <= channels <= MAX_CHANNELS:
         raise UserError(f"{name} has {channels} channels: export it with one or two.")
 
@@ -123,9 +121,7 @@ def _assemble(name: str, blocks: Iterable[NDArray[np.float32]], sample_rate: int
     for block in blocks:
         # Written so that NaN fails it too.
         if not np.all(np.abs(block) <= _LOUDEST):
-            raise UserError(
-                f"{name} holds samples that are not numbers or far beyond full scale: export it again."
-            )
+            raise UserError(f"{name} holds samples that are not numbers or far beyond full scale: export it again.")
         pieces.append(resampler.resample_chunk(block.mean(axis=1, dtype=np.float32)))
     pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     clip = Clip(np.concatenate(pieces))
@@ -143,9 +139,7 @@ def _soundfile_blocks(path: Path, sound: soundfile.SoundFile) -> Iterator[NDArra
         raise UserError(f"{path} is damaged: export the sound again.") from error
     if expected > 0:
         missing = expected / sound.samplerate
-        raise UserError(
-            f"{path} is damaged: its last {missing:.2f} s cannot be read; export the sound again."
-        )
+        raise UserError(f"{path} is damaged: its last {missing:.2f} s cannot be read; export the sound again.")
 
 
 def _not_readable(path: Path) -> UserError:
@@ -169,9 +163,7 @@ def _ffmpeg_input(path: Path) -> list[str]:
 def _probe_with_ffmpeg(path: Path) -> None:
     """Check from the file's header that there is sound, and not too much of it."""
     # Without an output ffmpeg describes its input and ends with an error, whatever the input.
-    description = subprocess.run(_ffmpeg_input(path), capture_output=True, check=False).stderr.decode(
-        errors="replace"
-    )
+    description = subprocess.run(_ffmpeg_input(path), capture_output=True, check=False).stderr.decode(errors="replace")
     if not re.search(r"^\s*Stream #", description, re.MULTILINE):
         raise _not_readable(path)
     if not re.search(r"^\s*Stream #.*: Audio:", description, re.MULTILINE):

@@ -179,9 +179,7 @@ INSET_SHARE = 0.45
 INSET_LIMIT = 0.1
 
 
-def articulate(
-    phones: Sequence[Phone], frames: int, style: SpeakingStyle, rng: np.random.Generator
-) -> FloatArray:
+def articulate(phones: Sequence[Phone], frames: int, style: SpeakingStyle, rng: np.random.Generator) -> FloatArray:
     """Rig weights of a whole face saying ``phones``.
 
     Args:
@@ -295,9 +293,7 @@ def dominance(
     return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def contact(
-    phones: Sequence[Phone], names: frozenset[str], times: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def contact(phones: Sequence[Phone], names: frozenset[str], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far the lips are in contact for the phones called ``names``: 0 to 1, ``[len(times)]``.
 
     1 for at least `CLOSURE_HOLD` seconds around each such phone, hence for two frames at least; rising and

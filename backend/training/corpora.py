@@ -21,12 +21,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from facetalk import presets
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.whisper_encoder import FEATURE_SIZE, WhisperEncoder
-from numpy.typing import NDArray
-
 from training import augmentation
 from training.articulation import FRAME_RATE, PAUSE, VOWELS, Phone, SpeakingStyle, articulate
 from training.flite import Speech, speak
@@ -193,9 +193,7 @@ def _write_part(path: Path, number: int, seed: int, speak: Speak, encoder: Encod
     features, weights, entries = [], [], []
     with ThreadPoolExecutor(1) as ahead:
         indices = range(first, first + UTTERANCES_PER_PART)
-        for index, utterance in zip(
-            indices, ahead.map(partial(compose, seed=seed, speak=speak), indices), strict=True
-        ):
+        for index, utterance in zip(indices, ahead.map(partial(compose, seed=seed, speak=speak), indices), strict=True):
             heard = encoder.encode(utterance.speech.samples).cpu().numpy().astype(np.float16)
             features.append(heard)
             weights.append(_face(utterance, len(heard), np.random.default_rng([seed, index, 1])))
@@ -272,9 +270,7 @@ def _parts_folder(output: Path, settings: dict[str, Any]) -> Path:
     path = parts / "settings.json"
     made_with = {name: value for name, value in settings.items() if name != "minutes"}
     if path.exists() and json.loads(path.read_text()) != made_with:
-        raise UserError(
-            f"{output} holds an unfinished corpus of other settings: delete it or choose another folder."
-        )
+        raise UserError(f"{output} holds an unfinished corpus of other settings: delete it or choose another folder.")
     path.write_text(json.dumps(made_with))
     return parts
 

@@ -1,9 +1,16 @@
-"""Random rig poses for training the expression field: speech-like, emotional, single shapes, blinks and gaze."""
+"""What the expression field is trained on: random identities in random poses, as points with the places they go to."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from training.head_layout import HeadLayout
 from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
+from training.training_heads import PARTS, TrainingHeads, identity_code
 
 Array = NDArray[np.float64]
 
@@ -86,3 +93,83 @@ def _set(row: Array, name: str, amount: float, generator: np.random.Generator) -
         return
     for side in ("L", "R"):
         row[RIG_CONTROLS.index(f"{name}_{side}")] = np.clip(amount * generator.uniform(0.85, 1.15), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class CaseCounts:
+    """How many identities there are, how many of them (the last) are held out, and what one case holds."""
+
+    identities: int
+    held_out: int
+    points: int
+    poses: int
+
+
+@dataclass(frozen=True)
+class ExpressionCase:
+    """One identity in many poses.
+
+    Attributes:
+        code: identity code ``[I]``.
+        points: canonical points ``[N, 3]``.
+        parts: their part indices ``[N]``.
+        weight: their weights in the loss ``[N]``.
+        expressions: expression codes ``[T, E]``.
+        displacement: where the points go ``[T, N, 3]``.
+        linear_fields: the neutral offset and the displacement per unit of every code dimension, ``[1 + E, N, 3]``.
+    """
+
+    code: Tensor
+    points: Tensor
+    parts: Tensor
+    weight: Tensor
+    expressions: Tensor
+    displacement: Tensor
+    linear_fields: Tensor
+
+
+class ExpressionCases:
+    """Draws random identities in random poses, as canonical points with the places they go to."""
+
+    def __init__(self, heads: TrainingHeads, layout: HeadLayout, counts: CaseCounts) -> None:
+        self.heads, self.rig_to_code, self.counts = heads, layout.rig_to_code, counts
+        self.code_to_rig = np.linalg.pinv(layout.rig_to_code)
+        self.part = np.full(len(layout.importance), -1)
+        for index, name in enumerate(PARTS):
+            self.part[heads.vertices_of[name]] = index
+        self.usable = np.flatnonzero(self.part >= 0)
+        importance = layout.importance[self.usable]
+        self.weight = np.sqrt(importance / importance.min())
+        self.chance = self.weight / self.weight.sum()
+        self.codes = [identity_code(index) for index in range(counts.identities)]
+        self.calibrations = [heads.calibrate(code) for code in self.codes]
+
+    def draw(self, generator: np.random.Generator, held_out: bool = False) -> ExpressionCase:
+        """One training identity, or a held-out one, in as many random poses as the settings say."""
+        first_held_out = self.counts.identities - self.counts.held_out
+        low, high = (first_held_out, self.counts.identities) if held_out else (0, first_held_out)
+        index = int(generator.integers(low, high))
+        code, calibration = self.codes[index], self.calibrations[index]
+        weights = sample_rig_weights(generator, self.counts.poses)
+        rest = np.zeros((1, len(RIG_CONTROLS)))
+        posed = self.heads.pose(code, calibration, np.concatenate([rest, weights]))
+        canonical = self.heads.canonical(code, calibration)
+        rows = generator.choice(len(self.usable), self.counts.points, p=self.chance)
+        vertices = self.usable[rows]
+        displacement = posed[:, vertices] - canonical[vertices]
+        controls = self.heads.linear_controls(code, calibration, vertices)
+        linear = np.tensordot(self.code_to_rig, controls, axes=1)
+        return ExpressionCase(
+            code=as_tensor(code),
+            points=as_tensor(canonical[vertices]),
+            parts=torch.from_numpy(self.part[vertices]),
+            weight=as_tensor(self.weight[rows]),
+            expressions=as_tensor(weights @ self.rig_to_code),
+            displacement=as_tensor(displacement[1:]),
+            linear_fields=as_tensor(np.concatenate([displacement[:1], linear])),
+        )
+
+
+def as_tensor(array: NDArray[Any]) -> Tensor:
+    """A float32 tensor of an array of any layout."""
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

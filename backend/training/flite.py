@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from facetalk.clip import SAMPLE_RATE
-from facetalk.errors import UserError
 from numpy.typing import NDArray
 
+from facetalk.clip import SAMPLE_RATE
+from facetalk.errors import UserError
 from training.articulation import PAUSE, Phone
 
 
@@ -44,9 +44,7 @@ def speak(text: str, voice: str, stretch: float) -> Speech:
         command = ["flite", "-voice", voice, "-psdur", "--setf", f"duration_stretch={stretch:.3f}"]
         command += ["-t", text, "-o", str(path)]
         try:
-            printed = subprocess.run(
-                command, capture_output=True, text=True, timeout=_TIMEOUT, check=True
-            ).stdout
+            printed = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True).stdout
             samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         except FileNotFoundError as error:
             raise UserError("flite is not installed: install the system package flite.") from error

@@ -9,7 +9,6 @@ minute and resume with the same command. The bundle is written at the end, or fr
 import argparse
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,24 +18,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from facetalk.bundle import write_bundle
 from facetalk.head.expression_field import displace
 from facetalk.head.head import MEASURING_POINTS, align, build_fields, sample_identity_code
-from training.checkpoint import load_checkpoint, save_checkpoint
-from training.expression_samples import sample_rig_weights
+from training.expression_samples import CaseCounts, ExpressionCase, ExpressionCases, as_tensor, sample_rig_weights
 from training.head_layout import HeadLayout, lay_out, linear_fit
 from training.head_samples import BOX, SampleCounts, draw_samples, load_samples
 from training.ict_heads import IctHeads
 from training.rig import RIG_CONTROLS
-from training.training_heads import CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
+from training.training_heads import CODE_SIZE_IDENTITY, PARTS, TrainingHeads
+from training.training_run import TrainingRun
 
 Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 60.0
 LINEAR_FIT_HEADS = 150  # random heads that anchors and landmarks are fitted to
 # Seeds of the identities that come with the bundle, chosen by eye among the first twenty to differ.
 NAMED_IDENTITIES = {
@@ -80,15 +78,18 @@ class HeadTraining:
         generator = np.random.default_rng(0)
         self.anchor_mean, self.anchor_modes = linear_fit(self.heads, layout.anchors, LINEAR_FIT_HEADS, generator)
         self.config = self._config()
-        self.cases = ExpressionCases(self.heads, layout, settings)
+        counts = CaseCounts(
+            settings.identities, settings.held_out, settings.points_per_identity, settings.expressions_per_identity
+        )
+        self.cases = ExpressionCases(self.heads, layout, counts)
         torch.manual_seed(0)
         self.identity_field, self.expression_field = build_fields(self.config)
-        self.identity_field.anchor_mean.data = _float(self.anchor_mean)
-        self.identity_field.anchor_modes.data = _float(self.anchor_modes)
+        self.identity_field.anchor_mean.data = as_tensor(self.anchor_mean)
+        self.identity_field.anchor_modes.data = as_tensor(self.anchor_modes)
         self.identity_field.to(device)
         self.expression_field.to(device)
         typical = sample_rig_weights(generator, 2000) @ layout.rig_to_code
-        self.code_spread = _float(np.concatenate([[1.0], typical.std(axis=0)])).to(device)
+        self.code_spread = as_tensor(np.concatenate([[1.0], typical.std(axis=0)])).to(device)
 
     def _config(self) -> dict[str, Any]:
         settings, layout = self.settings, self.layout
@@ -106,6 +107,11 @@ class HeadTraining:
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
         }
+
+    def run(self, stage: str) -> TrainingRun:
+        """The run of a stage, ``identity`` or ``expression``, its network taken up from the latest checkpoint."""
+        network = self.identity_field if stage == "identity" else self.expression_field
+        return TrainingRun(network, self.folder / stage, self.settings.learning_rate, self.settings.steps)
 
     def train_identity(self) -> None:
         """Fit the identity field: L1 of the signed distance, weighted to the surface."""
@@ -133,7 +139,7 @@ class HeadTraining:
                 "held_out_mm": self._distance_error(held_out, fixed),
             }
 
-        run = TrainingRun(self.identity_field, self.folder / "identity", self.settings)
+        run = self.run("identity")
         run.train(batches(), self.settings.identity_minutes, report)
 
     def train_expression(self) -> None:
@@ -144,7 +150,7 @@ class HeadTraining:
             while True:
                 yield self._expression_loss(self.cases, generator)
 
-        run = TrainingRun(self.expression_field, self.folder / "expression", self.settings)
+        run = self.run("expression")
         run.train(batches(), self.settings.expression_minutes, self.displacement_error)
 
     def _identity_loss(self, sets: list[dict[str, Tensor]], generator: torch.Generator) -> Tensor:
@@ -173,7 +179,7 @@ class HeadTraining:
         near = distances.abs() < 0.008
         return float((self.identity_field(points, codes) - distances)[near].abs().mean() * 250.0)
 
-    def _expression_loss(self, cases: "ExpressionCases", generator: np.random.Generator) -> Tensor:
+    def _expression_loss(self, cases: ExpressionCases, generator: np.random.Generator) -> Tensor:
         losses = []
         for _ in range(self.settings.identities_per_step // 2):
             case = cases.draw(generator)
@@ -187,7 +193,7 @@ class HeadTraining:
             losses.append((linear.abs() * weight).sum(dim=0).mean())
         return torch.stack(losses).sum()
 
-    def _displacements(self, case: "ExpressionCase") -> tuple[Tensor, Tensor]:
+    def _displacements(self, case: ExpressionCase) -> tuple[Tensor, Tensor]:
         """The trunk's fields ``[K, N, 3]`` and the displacements ``[T, N, 3]`` of a case."""
         code, points, parts = (each.to(self.device) for each in (case.code, case.points, case.parts))
         with torch.no_grad():
@@ -218,8 +224,8 @@ class HeadTraining:
         landmarks = np.array(list(self.layout.landmarks.values()))
         mean, modes = linear_fit(self.heads, landmarks, LINEAR_FIT_HEADS, generator)
         tensors: dict[str, Tensor] = {
-            "landmark_mean": _float(mean),
-            "landmark_modes": _float(modes),
+            "landmark_mean": as_tensor(mean),
+            "landmark_modes": as_tensor(modes),
             "identities": _named_identities(),
             **self._code_tensors(),
         }
@@ -249,146 +255,12 @@ class HeadTraining:
         rest = heads.pose(average, calibration, np.zeros((1, len(RIG_CONTROLS))))[0]
         left, right = layout.outer_eyes
         return {
-            "rig_to_code": _float(layout.rig_to_code),
-            "code_to_rig": _float(to_rig),
-            "code_to_points": _float(np.tensordot(to_rig, moved, axes=1)),
-            "points_rest": _float(rest[layout.measuring_points]),
+            "rig_to_code": as_tensor(layout.rig_to_code),
+            "code_to_rig": as_tensor(to_rig),
+            "code_to_points": as_tensor(np.tensordot(to_rig, moved, axes=1)),
+            "points_rest": as_tensor(rest[layout.measuring_points]),
             "eye_distance": torch.tensor(float(np.linalg.norm(rest[left] - rest[right]))),
         }
-
-
-@dataclass(frozen=True)
-class ExpressionCase:
-    """One identity in many poses.
-
-    Attributes:
-        code: identity code ``[I]``.
-        points: canonical points ``[N, 3]``.
-        parts: their part indices ``[N]``.
-        weight: their weights in the loss ``[N]``.
-        expressions: expression codes ``[T, E]``.
-        displacement: where the points go ``[T, N, 3]``.
-        linear_fields: the neutral offset and the displacement per unit of every code dimension, ``[1 + E, N, 3]``.
-    """
-
-    code: Tensor
-    points: Tensor
-    parts: Tensor
-    weight: Tensor
-    expressions: Tensor
-    displacement: Tensor
-    linear_fields: Tensor
-
-
-class ExpressionCases:
-    """Draws random identities in random poses, as canonical points with the places they go to."""
-
-    def __init__(self, heads: TrainingHeads, layout: HeadLayout, settings: HeadTrainingSettings) -> None:
-        self.heads, self.rig_to_code, self.settings = heads, layout.rig_to_code, settings
-        self.code_to_rig = np.linalg.pinv(layout.rig_to_code)
-        self.part = np.full(len(layout.importance), -1)
-        for index, name in enumerate(PARTS):
-            self.part[heads.vertices_of[name]] = index
-        self.usable = np.flatnonzero(self.part >= 0)
-        importance = layout.importance[self.usable]
-        self.weight = np.sqrt(importance / importance.min())
-        self.chance = self.weight / self.weight.sum()
-        self.codes = [identity_code(index) for index in range(settings.identities)]
-        self.calibrations = [heads.calibrate(code) for code in self.codes]
-
-    def draw(self, generator: np.random.Generator, held_out: bool = False) -> ExpressionCase:
-        """One training identity, or a held-out one, in as many random poses as the settings say."""
-        first_held_out = self.settings.identities - self.settings.held_out
-        low, high = (first_held_out, self.settings.identities) if held_out else (0, first_held_out)
-        index = int(generator.integers(low, high))
-        code, calibration = self.codes[index], self.calibrations[index]
-        weights = sample_rig_weights(generator, self.settings.expressions_per_identity)
-        rest = np.zeros((1, len(RIG_CONTROLS)))
-        posed = self.heads.pose(code, calibration, np.concatenate([rest, weights]))
-        canonical = self.heads.canonical(code, calibration)
-        rows = generator.choice(len(self.usable), self.settings.points_per_identity, p=self.chance)
-        vertices = self.usable[rows]
-        displacement = posed[:, vertices] - canonical[vertices]
-        controls = self.heads.linear_controls(code, calibration, vertices)
-        linear = np.tensordot(self.code_to_rig, controls, axes=1)
-        return ExpressionCase(
-            code=_float(code),
-            points=_float(canonical[vertices]),
-            parts=torch.from_numpy(self.part[vertices]),
-            weight=_float(self.weight[rows]),
-            expressions=_float(weights @ self.rig_to_code),
-            displacement=_float(displacement[1:]),
-            linear_fields=_float(np.concatenate([displacement[:1], linear])),
-        )
-
-
-class TrainingRun:
-    """A network trained for a number of minutes: Adam, one-cycle learning rate by the clock, checkpoints, a log."""
-
-    def __init__(self, network: nn.Module, folder: Path, settings: HeadTrainingSettings) -> None:
-        self.network, self.folder = network, folder
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.99))
-        self.rate, self.steps = settings.learning_rate, settings.steps
-        self.step, self.seconds = 0, 0.0
-        self.resume()
-
-    def resume(self) -> None:
-        """Take up the folder's checkpoint, if it has one."""
-        found = load_checkpoint(self.folder)
-        if found is None:
-            return
-        tensors, state = found
-        self.network.load_state_dict(
-            {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
-        )
-        slots = self.optimiser.state_dict()
-        slots["state"] = {}
-        for name, value in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimiser":
-                index, _, field = rest.partition(".")
-                slots["state"].setdefault(int(index), {})[field] = value
-        self.optimiser.load_state_dict(slots)
-        self.step, self.seconds = state["step"], state["seconds"]
-
-    def train(self, losses: Iterator[Tensor], minutes: float, report: Callable[[], dict[str, float]]) -> None:
-        """Step until the run has used its minutes (or its steps), over all its resumptions together."""
-        last = time.monotonic()
-        next_save = self.seconds + CHECKPOINT_SECONDS
-        while (done := self._share_done(minutes)) < 1.0:
-            self._set_rate(done)
-            loss = next(losses)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
-            self.step += 1
-            now = time.monotonic()
-            self.seconds, last = self.seconds + now - last, now
-            if self.seconds >= next_save or self._share_done(minutes) >= 1.0:
-                self._save(loss.item(), report())
-                next_save = self.seconds + CHECKPOINT_SECONDS
-                last = time.monotonic()
-
-    def _share_done(self, minutes: float) -> float:
-        return self.seconds / (60.0 * minutes) if self.steps is None else self.step / self.steps
-
-    def _set_rate(self, fraction: float) -> None:
-        warm = min(1.0, (self.step + 1) / 100.0)
-        cosine = 0.5 * (1.0 + np.cos(np.pi * min(1.0, fraction)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * warm * (0.01 + 0.99 * cosine)
-
-    def _save(self, loss: float, figures: dict[str, float]) -> None:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        for index, slots in self.optimiser.state_dict()["state"].items():
-            tensors.update({f"optimiser.{index}.{field}": torch.as_tensor(value) for field, value in slots.items()})
-        save_checkpoint(self.folder, tensors, {"step": self.step, "seconds": self.seconds})
-        line = {"step": self.step, "seconds": round(self.seconds, 1), "loss": loss, **figures}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        log.info("%s: %s", self.folder.name, line)
 
 
 def _last_reports(folder: Path) -> dict[str, Any]:
@@ -403,10 +275,6 @@ def _last_reports(folder: Path) -> dict[str, Any]:
 def _named_identities() -> Tensor:
     codes = [sample_identity_code(seed, CODE_SIZE_IDENTITY) for seed in NAMED_IDENTITIES.values()]
     return torch.stack([torch.zeros(CODE_SIZE_IDENTITY), *codes])
-
-
-def _float(array: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -430,8 +298,8 @@ def main(arguments: list[str] | None = None) -> None:
     load = partial(IctHeads.load, options.data)
     training = HeadTraining(load, lay_out(load()), options.run, settings, torch.device(options.device))
     if options.export_only:
-        TrainingRun(training.identity_field, options.run / "identity", settings)
-        TrainingRun(training.expression_field, options.run / "expression", settings)
+        training.run("identity")
+        training.run("expression")
     else:
         training.train_expression()
         training.train_identity()

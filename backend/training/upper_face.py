@@ -99,9 +99,7 @@ def _gaze(times: Curve, rng: np.random.Generator) -> dict[str, Curve]:
     }
 
 
-def _brows(
-    times: Curve, accents: Sequence[tuple[float, float]], rng: np.random.Generator
-) -> tuple[Curve, Curve]:
+def _brows(times: Curve, accents: Sequence[tuple[float, float]], rng: np.random.Generator) -> tuple[Curve, Curve]:
     """Brow raise and brow lowering: flashes on strong accents over a slowly wandering mood."""
     liveliness = rng.uniform(0.1, 0.5)
     raised, frown = np.zeros(len(times)), np.zeros(len(times))

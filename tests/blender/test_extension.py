@@ -105,9 +105,7 @@ def test_installed_in_a_fresh_blender_it_generates(archive: Path, tmp_path: Path
     soundfile.write(sound, np.sin(np.linspace(0, 2000, 16000)), 16000)
     (tmp_path / "user").mkdir()
     environment = {
-        **{
-            name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "FACETALK_PYTHON"}
-        },
+        **{name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "FACETALK_PYTHON"}},
         "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
         "FAKE_PYTHON": str(write_fake_python(tmp_path)),
     }

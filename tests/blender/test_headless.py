@@ -10,12 +10,12 @@ import bpy
 import numpy as np
 import pytest
 import soundfile
-from facetalk.clip import Clip
-from facetalk.service import stream
-from facetalk.take import TakeSettings
 
 from blender_addon import headless, stage
 from blender_addon.frame_stream import StreamError
+from facetalk.clip import Clip
+from facetalk.service import stream
+from facetalk.take import TakeSettings
 from tests.service.fake_animator import FakeAnimator, frame_vertices
 
 FPS = 30000 / 1001

@@ -270,9 +270,7 @@ def write_script(path: Path, text: str) -> Path:
         ('echo \'{"port": 1, "protocol": 1, "version": "7.0"}\'; exec cat > /dev/null', "does not answer"),
     ],
 )
-def test_a_python_without_a_backend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
-) -> None:
+def test_a_python_without_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
     monkeypatch.setenv("FACETALK_PYTHON", str(write_script(tmp_path / "python", script)))
     add_strip(tone(tmp_path / "line.wav"))
     assert said in refused()
@@ -311,9 +309,7 @@ def test_an_identity_that_does_not_exist(tmp_path: Path, use_backend: UseBackend
     assert "no identity nobody: choose one of average, second" in refused()
 
 
-def test_a_backend_killed_in_the_middle_leaves_the_file_as_it_was(
-    tmp_path: Path, use_backend: UseBackend
-) -> None:
+def test_a_backend_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path: Path, use_backend: UseBackend) -> None:
     python = use_backend(batch_seconds=0.1)
     add_strip(tone(tmp_path / "line.wav"))
     bpy.ops.facetalk.check_backend()
@@ -412,9 +408,7 @@ def test_while_one_take_is_made_no_other_starts(tmp_path: Path, use_backend: Use
     assert "A take is being made" in said[0]
 
 
-def test_a_face_deleted_while_it_is_made_is_an_error_not_a_crash(
-    tmp_path: Path, use_backend: UseBackend
-) -> None:
+def test_a_face_deleted_while_it_is_made_is_an_error_not_a_crash(tmp_path: Path, use_backend: UseBackend) -> None:
     use_backend(batch_seconds=0.05)
     add_strip(tone(tmp_path / "line.wav"))
 
@@ -508,9 +502,7 @@ def test_check_backend_reports_what_runs(use_backend: UseBackend, caplog: pytest
     assert backend_process.last_health.identities == ("average", "second")
 
 
-def test_unregistering_in_the_middle_leaves_no_thread_and_no_process(
-    tmp_path: Path, use_backend: UseBackend
-) -> None:
+def test_unregistering_in_the_middle_leaves_no_thread_and_no_process(tmp_path: Path, use_backend: UseBackend) -> None:
     python = use_backend(motion_steps=1000, motion_step_seconds=0.02)
     add_strip(tone(tmp_path / "line.wav"))
     processes = []

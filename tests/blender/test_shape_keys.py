@@ -53,9 +53,7 @@ def test_every_frame_is_exact_and_the_ends_hold() -> None:
 def test_between_frames_the_face_moves_straight() -> None:
     face, frames = _object(), _frames()
     _write(face, frames)
-    np.testing.assert_allclose(
-        _shown(face, FIRST + 40, 0.25), 0.75 * frames[40] + 0.25 * frames[41], atol=MICROMETRE
-    )
+    np.testing.assert_allclose(_shown(face, FIRST + 40, 0.25), 0.75 * frames[40] + 0.25 * frames[41], atol=MICROMETRE)
 
 
 def test_one_named_curve_plays_one_key_a_frame() -> None:

@@ -110,9 +110,7 @@ def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
     text = io.StringIO()
     Console(width=160, file=text).print(report_table(scores))
     rows = {
-        cells[0]: cells[1:]
-        for line in text.getvalue().splitlines()
-        if (cells := re.split(r"\s*[│┃]\s*", line)[1:-1])
+        cells[0]: cells[1:] for line in text.getvalue().splitlines() if (cells := re.split(r"\s*[│┃]\s*", line)[1:-1])
     }
     assert list(rows) == ["recording", "ann", "bob", "cay", "median", "loudness alone"]
     assert rows["recording"][0] == "lip height r"

@@ -10,6 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
+
 from facetalk.clip import load_clip
 from facetalk.errors import Cancelled, UserError
 from facetalk.export import ExportReport, write_take
@@ -17,8 +19,6 @@ from facetalk.export.blender_process import BlenderProcess
 from facetalk.export.preview import encode_video, extract_sound
 from facetalk.service.stream import TakeSource
 from facetalk.take import TakeSettings
-from PIL import Image
-
 from tests.service.fake_animator import FakeAnimator
 
 RATE = 22050
@@ -131,9 +131,7 @@ def test_blenders_death_is_told_with_its_last_words(tmp_path: Path) -> None:
         list(blender.finish())
 
 
-def test_missing_blender_is_said_before_any_work(
-    speech: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_blender_is_said_before_any_work(speech: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     animator = FakeAnimator()
     with pytest.raises(UserError, match="pip install bpy"):
@@ -168,9 +166,7 @@ def test_pictures_and_sound_are_in_step(out: Path) -> None:
     encode_video(out, out / "click.flac", out / "x.mp4", fps)
 
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(out / "x.mp4")]
-    raw = subprocess.run(
-        [*ffmpeg, "-f", "rawvideo", "-pix_fmt", "gray", "-"], capture_output=True, check=True
-    ).stdout
+    raw = subprocess.run([*ffmpeg, "-f", "rawvideo", "-pix_fmt", "gray", "-"], capture_output=True, check=True).stdout
     brightness = np.frombuffer(raw, np.uint8).reshape(-1, 64 * 64).mean(axis=1)
     assert int(brightness.argmax()) == flash
     heard = subprocess.run([*ffmpeg, "-f", "wav", "-"], capture_output=True, check=True).stdout

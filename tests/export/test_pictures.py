@@ -1,6 +1,7 @@
 """Which frames of a take the pictures show."""
 
 import numpy as np
+
 from facetalk.export.pictures import telling_frames
 
 

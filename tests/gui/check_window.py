@@ -107,9 +107,7 @@ def main() -> None:
         window.click(GENERATE)
         window.wait("a take is made", lambda: window.takes() == {"line take 1": True})
         window.click(NEW_SEED)
-        window.wait(
-            "another take hides it", lambda: window.takes() == {"line take 1": False, "line take 2": True}
-        )
+        window.wait("another take hides it", lambda: window.takes() == {"line take 1": False, "line take 2": True})
         window.press("ctrl+z")
         window.wait("undo takes it back", lambda: window.takes() == {"line take 1": True})
         window.press("ctrl+shift+z")

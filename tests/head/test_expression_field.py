@@ -1,4 +1,5 @@
 import torch
+
 from facetalk.head.expression_field import ExpressionField, displace
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from facetalk import presets
 from facetalk.errors import UserError
 from facetalk.head.head import MEASURING_POINTS, Head, to_blender

@@ -1,4 +1,5 @@
 import torch
+
 from facetalk.head.identity_field import IdentityField, fourier, nearest_anchors
 
 

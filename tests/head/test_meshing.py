@@ -2,9 +2,10 @@ import mcubes
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
 from facetalk.errors import Cancelled
 from facetalk.head.meshing import marching_cubes
-from torch import Tensor
 
 BOX = torch.tensor([[-0.55, -0.50, -0.95], [0.55, 0.75, 0.40]])
 CENTRE = torch.tensor([0.05, 0.1, -0.2])

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from facetalk.errors import UserError
 from facetalk.service.stream import Progress
 from facetalk.take import FrameBatch, TakeSettings
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from facetalk.clip import Clip
@@ -76,9 +77,7 @@ class FakeAnimator:
     def frame_count(self, clip: "Clip", fps: float) -> int:
         return int(np.ceil(len(clip.samples) / 16000 * fps))
 
-    def frames(
-        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
-    ) -> Iterator[FrameBatch]:
+    def frames(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         self.seen.append((clip, settings))
         report = progress or (lambda stage, fraction: None)
         try:
@@ -92,9 +91,7 @@ class FakeAnimator:
             for first in range(0, count, self.batch_frames):
                 time.sleep(self.batch_seconds)
                 indices = range(first, min(first + self.batch_frames, count))
-                yield FrameBatch(
-                    first, np.stack([frame_vertices(self.side, i, settings.seed) for i in indices])
-                )
+                yield FrameBatch(first, np.stack([frame_vertices(self.side, i, settings.seed) for i in indices]))
                 report("decode", indices.stop / count)
         finally:
             self.closed = True

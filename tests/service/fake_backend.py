@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from facetalk.errors import UserError
 from facetalk.service.stream import PROTOCOL, TakeSource
-
 from tests.service.fake_animator import FakeAnimator
 
 CHECKOUT = Path(__file__).resolve().parents[2]

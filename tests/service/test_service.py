@@ -182,9 +182,7 @@ def test_sizes_are_checked_before_the_body_is_read(shared: Client) -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.full(16000, math.nan, np.float32)])
-def test_sound_that_cannot_be_used_is_refused_with_a_sentence(
-    shared: Client, samples: NDArray[np.float32]
-) -> None:
+def test_sound_that_cannot_be_used_is_refused_with_a_sentence(shared: Client, samples: NDArray[np.float32]) -> None:
     with pytest.raises(BackendError, match=r"\.$"):
         shared.create_job(samples, 16000, {})
 
@@ -261,9 +259,7 @@ def test_an_error_in_the_middle_arrives_as_its_sentence(start: Start) -> None:
 def test_a_slow_reader_slows_the_backend(start: Start) -> None:
     client = ready(start(side=150, batch_frames=1))  # 270 kB a frame
     stream = client.stream(client.create_job(np.tile(SECOND, 10), 16000, {}))
-    decoded = [
-        record.fraction for record in (next(stream) for _ in range(20)) if isinstance(record, Progress)
-    ]
+    decoded = [record.fraction for record in (next(stream) for _ in range(20)) if isinstance(record, Progress)]
     time.sleep(1.0)
     assert decoded[-1] < 0.1
     received = sum(isinstance(record, Frame) for record in stream)

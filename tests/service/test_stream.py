@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from facetalk.clip import Clip
-from facetalk.service import stream
-from facetalk.take import FrameBatch, TakeSettings
 
 from blender_addon import frame_stream
 from blender_addon.frame_stream import BackendError, Frame, Hello, Progress, StreamError, Topology, read_take
+from facetalk.clip import Clip
+from facetalk.service import stream
+from facetalk.take import FrameBatch, TakeSettings
 from tests.service.fake_animator import FakeAnimator, frame_vertices, grid_mesh
 
 Part = tuple[int, bytes, int]  # type, payload, frame index

@@ -98,9 +98,7 @@ def encode(mel: Array, weights: dict[str, Array], blocks: int) -> list[Array]:
 
 
 def main() -> None:
-    weights = {
-        name: tensor.astype(np.float64) for name, tensor in read_ctranslate2(Path(sys.argv[1])).items()
-    }
+    weights = {name: tensor.astype(np.float64) for name, tensor in read_ctranslate2(Path(sys.argv[1])).items()}
     path = presets_folder() / "samples" / "librivox_sense_and_sensibility.flac"
     samples = soundfile.read(path)[0][: SECONDS * 16000]
     window = np.pad(samples, (0, (WINDOW_SECONDS - SECONDS) * 16000))

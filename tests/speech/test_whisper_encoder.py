@@ -74,16 +74,12 @@ def test_streams_what_it_encodes(encoder: WhisperEncoder, speech: NDArray[np.flo
 def test_windows_join_without_a_seam(encoder: WhisperEncoder, speech: NDArray[np.float32]) -> None:
     features = encoder.encode(np.tile(speech, 3))
     steps = (features[1:] - features[:-1]).norm(dim=1)
-    joints = torch.cat(
-        [steps[joint - 2 : joint + OVERLAP + 2] for joint in range(HOP, len(steps) - WINDOW, HOP)]
-    )
+    joints = torch.cat([steps[joint - 2 : joint + OVERLAP + 2] for joint in range(HOP, len(steps) - WINDOW, HOP)])
     assert joints.median() < 1.15 * steps.median()
     assert joints.max() <= 1.15 * steps.max()
 
 
-def test_the_first_window_knows_nothing_of_later_ones(
-    encoder: WhisperEncoder, speech: NDArray[np.float32]
-) -> None:
+def test_the_first_window_knows_nothing_of_later_ones(encoder: WhisperEncoder, speech: NDArray[np.float32]) -> None:
     longer = np.tile(speech, 2)
     torch.testing.assert_close(encoder.encode(longer)[:HOP], encoder.encode(speech)[:HOP])
 

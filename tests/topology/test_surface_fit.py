@@ -1,8 +1,9 @@
 import numpy as np
-from facetalk.topology.surface_fit import Array, fit_to_surface, umbrella, warp
+
+from facetalk.topology.surface_fit import Array, Indices, fit_to_surface, umbrella, warp
 
 
-def flat_grid(side: int) -> tuple[Array, np.ndarray]:
+def flat_grid(side: int) -> tuple[Array, Indices]:
     u, v = np.meshgrid(np.linspace(-1, 1, side), np.linspace(-1, 1, side), indexing="ij")
     index = np.arange(side * side).reshape(side, side)
     quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)

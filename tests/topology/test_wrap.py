@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+
 from facetalk import presets
 from facetalk.head.head import Head
 from facetalk.topology.template import Template
 from facetalk.topology.wrap import vertex_normals, wrap
-from numpy.typing import NDArray
 
 MILLIMETRES = 250.0  # per head unit
 IDENTITIES = ("average", "random-3")

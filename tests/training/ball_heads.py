@@ -1,6 +1,7 @@
 """A family of heads made of balls: the smallest thing that head training can learn."""
 
 import numpy as np
+
 from facetalk.head.head import MEASURING_POINTS
 from training.head_layout import HeadLayout, code_basis
 from training.quad_parts import box_sphere

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from training import articulation
 from training.articulation import FRAME_RATE, PAUSE, POSTURES, Phone, SpeakingStyle, articulate
 from training.rig import RIG_CONTROLS
@@ -144,12 +145,8 @@ def test_blinks_have_human_statistics() -> None:
         shut = np.flatnonzero((lid[1:-1] >= lid[:-2]) & (lid[1:-1] > lid[2:]) & (lid[1:-1] > 0.95)) + 1
         counts.append(len(shut))
         for peak in shut[(shut > 12) & (shut < len(lid) - 15)]:
-            closings.append(
-                np.count_nonzero((lid[peak - 12 : peak] > 0.05) & (lid[peak - 12 : peak] < 0.95)) * FRAME
-            )
-            openings.append(
-                np.count_nonzero((lid[peak : peak + 15] > 0.05) & (lid[peak : peak + 15] < 0.95)) * FRAME
-            )
+            closings.append(np.count_nonzero((lid[peak - 12 : peak] > 0.05) & (lid[peak - 12 : peak] < 0.95)) * FRAME)
+            openings.append(np.count_nonzero((lid[peak : peak + 15] > 0.05) & (lid[peak : peak + 15] < 0.95)) * FRAME)
     assert 10 < np.mean(counts) < 25
     assert min(counts) >= 4
     assert 0.03 < np.mean(closings) < 0.1

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.whisper_encoder import FEATURE_SIZE
-from numpy.typing import NDArray
 from training import augmentation, corpora, flite
 from training.articulation import PAUSE, Phone
 from training.flite import Speech, phones_of_listing
@@ -191,7 +192,5 @@ def test_sentences_are_many_and_fully_filled() -> None:
     sentences = [draw_sentence(rng) for _ in range(500)]
     assert len(set(sentences)) > 350
     assert not any(
-        word.strip("s.,!?").isupper() and len(word.strip("s.,!?")) > 1
-        for s in sentences
-        for word in s.split()
+        word.strip("s.,!?").isupper() and len(word.strip("s.,!?")) > 1 for s in sentences for word in s.split()
     )

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from facetalk.head.head import Head
 from facetalk.topology.template import Template
-from training.head_samples import SampleCounts, load_samples
-from training.train_head import HeadTraining, HeadTrainingSettings, TrainingRun
-
 from tests.training.ball_heads import BallHeads, ball_distance, ball_layout
+from training.head_samples import SampleCounts, load_samples
+from training.train_head import HeadTraining, HeadTrainingSettings
 
 TINY = HeadTrainingSettings(
     identities=3,
@@ -62,7 +62,7 @@ def test_both_stages_learn(trained: HeadTraining) -> None:
 
 def test_a_run_resumes_where_it_stopped(trained: HeadTraining) -> None:
     again = ball_training(trained.folder)
-    run = TrainingRun(again.identity_field, trained.folder / "identity", TINY)
+    run = again.run("identity")
     assert run.step == last_line(trained.folder / "identity")["step"]
     for name, value in trained.identity_field.state_dict().items():
         assert torch.equal(value, again.identity_field.state_dict()[name])

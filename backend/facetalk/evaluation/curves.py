@@ -27,9 +27,7 @@ class Performer(Protocol):
     def mesh(self, identity: str) -> "FaceMesh":
         """The neutral face of one identity."""
 
-    def frames(
-        self, clip: Clip, settings: TakeSettings, progress: Progress | None = None
-    ) -> Iterator[FrameBatch]:
+    def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         """The posed frames of one take, in order."""
 
 
@@ -49,9 +47,7 @@ def sound_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: give the folder that holds the recordings.")
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES | VIDEO_SUFFIXES
-    )
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES | VIDEO_SUFFIXES)
     if not paths:
         raise UserError(f"{folder} holds no sound files: give the folder that holds the recordings.")
     for path in paths:

@@ -103,9 +103,7 @@ def loudness(samples: NDArray[np.float32], sample_rate: int) -> Curve:
 def lag_correlation(generated: Curve, recorded: Curve) -> LagCorrelation:
     """Correlate two curves ``[T]`` at ``CURVE_RATE``; NaN where one of them does not move at all."""
     reach = min(round(MAX_LAG * CURVE_RATE), len(generated) // 2)
-    by_lag = {
-        lag: _correlation(_from(generated, lag), _from(recorded, -lag)) for lag in range(-reach, reach + 1)
-    }
+    by_lag = {lag: _correlation(_from(generated, lag), _from(recorded, -lag)) for lag in range(-reach, reach + 1)}
     best = max(by_lag, key=lambda lag: (np.nan_to_num(by_lag[lag], nan=-2.0), -abs(lag)))
     return LagCorrelation(by_lag[0], by_lag[best], best / CURVE_RATE)
 

@@ -110,8 +110,7 @@ def read_recordings(folder: Path) -> list[Recording]:
             if missing:
                 raise UserError(f"{tracked} has nothing named {missing[0]}: track it or take the sound away.")
             found = [
-                Recording(path, np.asarray(archive[path.stem]), float(archive[f"{path.stem}@fps"]))
-                for path in paths
+                Recording(path, np.asarray(archive[path.stem]), float(archive[f"{path.stem}@fps"])) for path in paths
             ]
     except FileNotFoundError as error:
         raise UserError(f"{tracked} does not exist: put the tracked curves beside the recordings.") from error

@@ -126,7 +126,5 @@ class _Watched:
     def frame_count(self, clip: "Clip", fps: float) -> int:
         return self.animator.frame_count(clip, fps)
 
-    def frames(
-        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
-    ) -> Iterator[FrameBatch]:
+    def frames(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         return self.animator.frames(clip, settings, self.progress)

@@ -36,9 +36,7 @@ def extract_sound(source: Path, folder: Path) -> Path:
     return sound
 
 
-def write_preview(
-    blend: Path, sound: Path, video: Path, fps: float, progress: Callable[[str, float], None]
-) -> None:
+def write_preview(blend: Path, sound: Path, video: Path, fps: float, progress: Callable[[str, float], None]) -> None:
     """Render every frame of a .blend and write them with the sound as an H.264 / AAC video.
 
     Frame ``i`` is shown from ``i / fps`` seconds on, the sound starts with frame 0.

@@ -123,9 +123,7 @@ def create_app(animator_factory: AnimatorFactory, token: str) -> FastAPI:
         if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             raise HTTPException(401, "The token is missing or wrong: start the backend from Blender again.")
 
-    app = FastAPI(
-        lifespan=lifespan, dependencies=[Depends(authorise)], docs_url=None, redoc_url=None, openapi_url=None
-    )
+    app = FastAPI(lifespan=lifespan, dependencies=[Depends(authorise)], docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False)
     _add_error_answers(app)
     _add_routes(app, loader, jobs)
@@ -158,9 +156,7 @@ def _add_routes(app: FastAPI, loader: AnimatorLoader, jobs: Jobs) -> None:
 
 async def _records(job: Job) -> AsyncIterator[bytes]:
     try:
-        while (
-            records := await anyio.to_thread.run_sync(job.records.read, abandon_on_cancel=True)
-        ) is not None:
+        while (records := await anyio.to_thread.run_sync(job.records.read, abandon_on_cancel=True)) is not None:
             yield records
     finally:
         job.cancel()  # the reader has gone; a finished take does not mind
@@ -230,16 +226,12 @@ def serve(animator_factory: AnimatorFactory = load_animator, port: int = 0) -> N
     """
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
-        raise UserError(
-            f"The environment variable {TOKEN_VARIABLE} is not set: give the service a secret token."
-        )
+        raise UserError(f"The environment variable {TOKEN_VARIABLE} is not set: give the service a secret token.")
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         raise UserError(f"Port {port} cannot be used ({error.strerror}): choose another, or 0.") from error
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(animator_factory, token), log_config=None, access_log=False)
-    )
+    server = uvicorn.Server(uvicorn.Config(create_app(animator_factory, token), log_config=None, access_log=False))
     threading.Thread(target=_stop_with_parent, args=(server,), name="parent watch", daemon=True).start()
     ready = {"port": listener.getsockname()[1], "protocol": PROTOCOL, "version": version("facetalk")}
     sys.stdout.write(json.dumps(ready) + "\n")

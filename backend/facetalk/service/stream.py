@@ -58,9 +58,7 @@ class TakeSource(Protocol):
     def frame_count(self, clip: "Clip", fps: float) -> int:
         """How many frames the clip becomes."""
 
-    def frames(
-        self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
-    ) -> Iterator[FrameBatch]:
+    def frames(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         """The frames in order, in batches."""
 
 
@@ -89,9 +87,7 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
     sent = 0
     for batch in source.frames(clip, settings, report):
         if batch.first != sent or batch.vertices.shape[1:] != mesh.vertices.shape:
-            raise RuntimeError(
-                f"frames {batch.first}, shape {batch.vertices.shape}, do not follow frame {sent}"
-            )
+            raise RuntimeError(f"frames {batch.first}, shape {batch.vertices.shape}, do not follow frame {sent}")
         payloads = [np.ascontiguousarray(frame, dtype="<f4").tobytes() for frame in batch.vertices]
         for payload in payloads:
             checksum = zlib.crc32(payload, checksum)

@@ -29,9 +29,7 @@ _MEL_PER_FEATURE = SAMPLES_PER_FEATURE // _MEL_HOP
 class WhisperEncoder:
     """Speech features of a clip of any length, in bounded memory beyond clip and features."""
 
-    def __init__(
-        self, encoder: nn.Module, mel_filters: Tensor, listen_to: list[int], device: torch.device
-    ) -> None:
+    def __init__(self, encoder: nn.Module, mel_filters: Tensor, listen_to: list[int], device: torch.device) -> None:
         """Use ``load``.
 
         Args:
@@ -99,9 +97,7 @@ class WhisperEncoder:
         """The largest log-mel value of the clip: Whisper's dynamic range hangs from it."""
         block = WINDOW * _MEL_PER_FEATURE
         frames = -(-len(samples) // _MEL_HOP)
-        return max(
-            float(self._log_mel(samples, start, block).max()) for start in range(0, max(frames, 1), block)
-        )
+        return max(float(self._log_mel(samples, start, block).max()) for start in range(0, max(frames, 1), block))
 
     def _log_mel(self, samples: NDArray[np.float32], first: int, count: int) -> Tensor:
         """Log10 mel spectrogram ``[mel bands, count]`` from frame ``first`` (100 Hz) on."""
