@@ -209,7 +209,10 @@ def load_animator() -> TakeSource:
     """The real animator. Imported here because torch takes seconds, and the service must answer before."""
     from facetalk.animate import Animator
 
-    return Animator.load()
+    animator = Animator.load()
+    # Landing the template takes seconds: done before anyone waits for a first frame.
+    animator.mesh(animator.identities()[0])
+    return animator
 
 
 def serve(animator_factory: AnimatorFactory = load_animator, port: int = 0) -> None:
