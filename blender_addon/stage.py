@@ -17,14 +17,14 @@ NECK = 0.08  # share of the head's height, from below, that may run out of the p
 # turn about the vertical axis from the face's front and lift over eye level (degrees), watts, metres across
 LIGHTS = {
     "Key": (-42.0, 32.0, 10.0, 0.7),
-    "Fill": (52.0, 8.0, 3.2, 1.4),
-    "Rim": (152.0, 38.0, 6.0, 0.5),
+    "Fill": (52.0, 8.0, 4.0, 1.4),
+    "Rim": (152.0, 38.0, 2.5, 0.5),
 }
 LIGHT_DISTANCE = 1.3  # metres
 BACKDROP = (0.022, 0.026, 0.032)  # linear RGB
 
 # turn about the vertical axis (degrees) of the views that pictures are taken from
-VIEWS = {"front": 0.0, "side": 90.0, "three_quarter": 35.0}
+VIEWS = {"front": 0.0, "side": -90.0, "three_quarter": -35.0}
 
 
 def set_frame_rate(scene: bpy.types.Scene, fps: float) -> None:
@@ -93,7 +93,7 @@ def set_workbench(scene: bpy.types.Scene) -> None:
     """Workbench settings that show lips, irises and brows: the mesh's colours under studio light."""
     shading = scene.display.shading
     shading.light = "STUDIO"
-    shading.studio_light = "studio.sl"
+    shading.studio_light = "Default"
     shading.color_type = "VERTEX"
     shading.show_cavity = True
     shading.cavity_type = "WORLD"
