@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from facetalk.head.head import Head, PosedPoints, to_blender
 from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
 from facetalk.speech.whisper_encoder import WhisperEncoder
 from facetalk.take import FrameBatch, TakeSettings
+from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
 from facetalk.topology.template import FaceMesh, Template
 from facetalk.topology.wrap import wrap
 
@@ -33,6 +34,12 @@ class _Actor:
 
     mesh: FaceMesh
     points: PosedPoints
+    bodies: list[RigidPart]
+
+    def pose(self, head: Head, codes: Tensor) -> NDArray[np.float32]:
+        """Vertices ``[T, V, 3]`` in Blender's metres, for codes ``[T, E]``."""
+        posed = to_blender(make_rigid(head.pose(self.points, codes), self.bodies))
+        return np.ascontiguousarray(posed.cpu().numpy(), dtype=np.float32)
 
 
 class Animator:
@@ -137,20 +144,20 @@ class Animator:
         for batch in codes.split(FRAMES_PER_BATCH):
             if not len(batch):
                 continue
-            posed = to_blender(self.head.pose(actor.points, batch)).cpu().numpy()
+            posed = actor.pose(self.head, batch)
             first = timeline.delivered
             timeline.delivered += len(batch)
             report("decode", timeline.delivered / timeline.count)
-            yield FrameBatch(first, np.ascontiguousarray(posed, dtype=np.float32))
+            yield FrameBatch(first, posed)
 
     def _actor(self, identity: str) -> _Actor:
         if identity not in self._actors:
             code = self.head.identity(identity)
-            vertices = torch.from_numpy(wrap(self.head, code, self.template))
+            vertices = torch.from_numpy(wrap(self.head, code, self.template)).to(self.device)
             points = self.head.prepare(vertices, torch.from_numpy(self.template.parts.astype(np.int64)), code)
-            neutral = self.head.pose(points, torch.zeros(1, self.head.expression_size, device=self.device))
-            rest = to_blender(neutral[0]).cpu().numpy().astype(np.float32)
-            self._actors[identity] = _Actor(_face_mesh(self.template, rest), points)
+            actor = _Actor(_face_mesh(self.template), points, rigid_parts(self.template, vertices))
+            rest = actor.pose(self.head, torch.zeros(1, self.head.expression_size, device=self.device))[0]
+            self._actors[identity] = replace(actor, mesh=replace(actor.mesh, vertices=rest))
         return self._actors[identity]
 
 
@@ -184,9 +191,9 @@ class _FrameClock:
         return codes
 
 
-def _face_mesh(template: Template, rest: NDArray[np.float32]) -> FaceMesh:
+def _face_mesh(template: Template) -> FaceMesh:
     return FaceMesh(
-        vertices=rest,
+        vertices=template.vertices,
         quads=template.quads,
         uv=template.uv,
         materials=template.materials,

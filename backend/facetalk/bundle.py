@@ -134,6 +134,8 @@ def write_bundle(
             "config": config,
             "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(staged.iterdir())},
         }
+        for path in staged.iterdir():
+            path.chmod(0o644)  # safetensors keeps its files to their owner
         (staged / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)

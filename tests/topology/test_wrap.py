@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from facetalk import presets
 from facetalk.head.head import Head
+from facetalk.topology.rigid_parts import make_rigid, rigid_parts
 from facetalk.topology.template import Template
 from facetalk.topology.wrap import vertex_normals, wrap
 
@@ -39,7 +40,8 @@ def posed(head: Head, template: Template, landed: tuple[torch.Tensor, Array], **
     rig = torch.zeros(len(controls))
     for name, value in weights.items():
         rig[controls.index(name)] = value
-    return head.pose(points, (rig @ head.rig_to_code())[None])[0].double().numpy()
+    moved = head.pose(points, (rig @ head.rig_to_code())[None])
+    return make_rigid(moved, rigid_parts(template, torch.from_numpy(vertices).float()))[0].double().numpy()
 
 
 def gap(vertices: Array, template: Template, upper: str, lower: str) -> float:
@@ -103,7 +105,7 @@ def test_a_blink_closes_both_eyes_and_moves_nothing_else(
         assert gap(blink, template, f"upper_lid_{side}", f"lower_lid_{side}") < 1.5
     moved = np.linalg.norm(blink - rest, axis=1) * MILLIMETRES
     assert moved[template.groups["lip_lower"]].max() < 1.0
-    assert moved[template.groups["eyeballs"]].mean() < 1.0
+    assert moved[template.groups["eyeballs"]].max() < 1.0
 
 
 def test_eyeballs_turn_with_gaze_and_stay_balls(
@@ -113,11 +115,8 @@ def test_eyeballs_turn_with_gaze_and_stay_balls(
     balls = template.groups["eyeballs"]
     left = balls[rest[balls, 0] > 0]
     assert np.linalg.norm(look[left] - rest[left], axis=1).max() * MILLIMETRES > 2.0
-    for ball in (rest[left], look[left]):
-        system = np.concatenate([2.0 * ball, np.ones((len(ball), 1))], axis=1)
-        centre = np.linalg.lstsq(system, (ball**2).sum(axis=1), rcond=None)[0][:3]
-        radii = np.linalg.norm(ball - centre, axis=1)
-        assert radii.std() / radii.mean() < 0.06
+    between = [np.linalg.norm(ball[:, None] - ball[None], axis=-1) for ball in (rest[left], look[left])]
+    assert np.abs(between[0] - between[1]).max() * MILLIMETRES < 0.01
 
 
 def test_teeth_of_the_upper_jaw_hold_still_while_the_lower_follow_the_chin(
