@@ -8,7 +8,7 @@ import numpy as np
 
 from facetalk.animate import Animator
 from facetalk.clip import load_clip
-from facetalk.evaluation.measures import CLOSED, LEFT_EYE, LIP_HEIGHT, RIGHT_EYE, Curve, face_curves
+from facetalk.evaluation.measures import LEFT_EYE, LIP_HEIGHT, RIGHT_EYE, Curve, face_curves
 from facetalk.export.blend_file import write_take
 from facetalk.export.blender_process import BlenderProcess
 from facetalk.take import TakeSettings
@@ -16,6 +16,7 @@ from facetalk.take import TakeSettings
 FPS = 25.0
 RESOLUTION = "640x640"
 NEIGHBOURHOOD = 6  # frames: a shut mouth belongs to m, p or b if it is open this close before and after
+TOUCHING = 0.005  # lip heights below it, over the distance of the eyes' outer corners, all look shut
 
 
 def telling_frames(curves: Curve) -> dict[str, int]:
@@ -25,18 +26,22 @@ def telling_frames(curves: Curve) -> dict[str, int]:
         curves: [F, 4] as ``face_curves`` measures them.
 
     Returns:
-        Frame indices of "open" (the widest mouth), "shut" (lips closed between two openings, as on m, p and
-        b; the most tightly closed frame if there is none) and "blink" (the narrowest eyes).
+        Frame indices of "speaking" (a mouth as open as in one frame of five, the eyes open), "open" (the widest
+        mouth), "shut" (where the mouth opens on both sides many times wider than it is, as on m, p and b) and
+        "blink" (the narrowest eyes).
     """
     lips = curves[:, LIP_HEIGHT]
     eyes = curves[:, LEFT_EYE] + curves[:, RIGHT_EYE]
-    openness = [
-        min(lips[max(0, i - NEIGHBOURHOOD) : i + 1].max(), lips[i : i + NEIGHBOURHOOD + 1].max())
-        if lip < CLOSED
-        else -lip
-        for i, lip in enumerate(lips)
-    ]
-    return {"open": int(lips.argmax()), "shut": int(np.argmax(openness)), "blink": int(eyes.argmin())}
+    before = [lips[max(0, i - NEIGHBOURHOOD) : i + 1].max() for i in range(len(lips))]
+    after = [lips[i : i + NEIGHBOURHOOD + 1].max() for i in range(len(lips))]
+    closure = np.minimum(before, after) / np.maximum(lips, TOUCHING)
+    from_typical = np.abs(lips - np.quantile(lips, 0.8))
+    return {
+        "speaking": int(np.where(eyes >= np.median(eyes), from_typical, np.inf).argmin()),
+        "open": int(lips.argmax()),
+        "shut": int(closure.argmax()),
+        "blink": int(eyes.argmin()),
+    }
 
 
 def render_pictures(speech: Path, folder: Path) -> None:
@@ -66,12 +71,12 @@ def render_pictures(speech: Path, folder: Path) -> None:
             progress=lambda stage, fraction: None,
         )
         views = {
-            "front": (at["open"], "three_quarter"),
-            "side": (at["open"], "side"),
-            **{name: (frame, "front") for name, frame in at.items()},
+            "front": (at["speaking"], "front"),
+            "side": (at["speaking"], "side"),
+            **{name: (at[name], "front") for name in ("open", "shut", "blink")},
         }
         _render(blend, {folder / f"{name}.png": view for name, view in views.items()})
-        _render(blend, {folder / "wires.png": (at["open"], "three_quarter")}, "--wires")
+        _render(blend, {folder / "wires.png": (at["speaking"], "three_quarter")}, "--wires")
 
 
 def _render(blend: Path, stills: dict[Path, tuple[int, str]], *options: str) -> None:
