@@ -154,7 +154,8 @@ class Animator:
         if identity not in self._actors:
             code = self.head.identity(identity)
             vertices = torch.from_numpy(wrap(self.head, code, self.template)).to(self.device)
-            points = self.head.prepare(vertices, torch.from_numpy(self.template.parts.astype(np.int64)), code)
+            parts = torch.from_numpy(self.template.parts.astype(np.int64))
+            points = self.head.prepare(vertices, parts, code, torch.from_numpy(self.template.mobility))
             actor = _Actor(_face_mesh(self.template), points, rigid_parts(self.template, vertices))
             rest = actor.pose(self.head, torch.zeros(1, self.head.expression_size, device=self.device))[0]
             self._actors[identity] = replace(actor, mesh=replace(actor.mesh, vertices=rest))

@@ -22,7 +22,7 @@ from facetalk.head.meshing import marching_cubes
 from training.ict_heads import IctHeads, sphere
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_parts import eyeball, shrink_wrap, voxel_quads
-from training.skin_fit import SkinFit, closed_mouth, cut_neck, mouth_lining, skin_landmarks
+from training.skin_fit import SkinFit, closed_mouth, cut_neck, mouth_lining, skin_landmarks, skin_mobility
 from training.template_paint import face_groups, paint_skin
 from training.training_heads import PARTS
 
@@ -147,12 +147,15 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
         groups[name] = np.flatnonzero(parts == PARTS.index(name))
     for material in ("gums", "tongue"):
         groups[material] = np.unique(quads[named == material])
+    mobility = np.ones(len(vertices))
+    mobility[: len(skin)] = skin_mobility(fit, skin)
     tensors = {
         "vertices": torch.from_numpy(vertices.astype(np.float32)),
         "quads": torch.from_numpy(quads.astype(np.int32)),
         "uv": torch.from_numpy(np.concatenate([piece.uv for piece in pieces]).astype(np.float32)),
         "parts": torch.from_numpy(parts.astype(np.int32)),
         "material_index": torch.tensor([materials.index(name) for name in named], dtype=torch.int32),
+        "mobility": torch.from_numpy(mobility.astype(np.float32)),
         "colors": torch.from_numpy(np.concatenate([piece.colors for piece in pieces]).astype(np.float32)),
         **{f"groups.{name}": torch.from_numpy(group.astype(np.int32)) for name, group in groups.items()},
     }

@@ -29,6 +29,7 @@ EARS = {
 CHIN_FOLD, CHIN_FRONT = 724, 5162
 CUT_BELOW = 54.5  # centimetres: what is kept of MakeHuman before fitting
 NECK_PLANE = -0.46  # head units: where the fitted neck ends
+STILL, MOBILE = 0.0004, 0.006  # head units: a largest movement under 0.1 mm is none, over 1.5 mm is free
 STIFFNESS = [100.0, 30.0, 10.0, 10.0, 3.0, 3.0, 1.0, 1.0, 0.3, 0.3, 0.1, 0.1]
 
 
@@ -179,6 +180,20 @@ def mouth_lining(fit: SkinFit, skin: Array) -> NDArray[np.bool_]:
     kit = fit.heads.vertices_of["skin"]
     nearest = kit[cKDTree(fit.canonical[kit]).query(skin)[1]]
     return np.isin(nearest, fit.heads.mouth_socket)
+
+
+def skin_mobility(fit: SkinFit, skin: Array) -> Array:
+    """How far expressions may move every skin vertex ``[V]``: 0 where no control of the kit moves anything, else 1.
+
+    Between, it grows with the largest movement of the nearest kit vertices.
+    """
+    kit = fit.heads.vertices_of["skin"]
+    reach = np.linalg.norm(fit.heads.controls[:, kit], axis=-1).max(axis=0)
+    distance, nearest = cKDTree(fit.canonical[kit]).query(skin, k=4)
+    weight = 1.0 / (distance + 1e-6)
+    largest = (reach[nearest] * weight).sum(axis=1) / weight.sum(axis=1)
+    share = np.clip((largest - STILL) / (MOBILE - STILL), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share))
 
 
 def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int]:

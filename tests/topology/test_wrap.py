@@ -35,7 +35,8 @@ def landed(request: pytest.FixtureRequest, head: Head, template: Template) -> tu
 
 def posed(head: Head, template: Template, landed: tuple[torch.Tensor, Array], **weights: float) -> Array:
     code, vertices = landed
-    points = head.prepare(torch.from_numpy(vertices).float(), torch.from_numpy(template.parts).long(), code)
+    parts, mobility = torch.from_numpy(template.parts).long(), torch.from_numpy(template.mobility)
+    points = head.prepare(torch.from_numpy(vertices).float(), parts, code, mobility)
     controls = head.config["rig_controls"]
     rig = torch.zeros(len(controls))
     for name, value in weights.items():
@@ -117,6 +118,17 @@ def test_eyeballs_turn_with_gaze_and_stay_balls(
     assert np.linalg.norm(look[left] - rest[left], axis=1).max() * MILLIMETRES > 2.0
     between = [np.linalg.norm(ball[:, None] - ball[None], axis=-1) for ball in (rest[left], look[left])]
     assert np.abs(between[0] - between[1]).max() * MILLIMETRES < 0.01
+
+
+def test_the_skull_holds_still_and_the_face_does_not(
+    head: Head, template: Template, landed: tuple[torch.Tensor, Array]
+) -> None:
+    rest, open_wide = posed(head, template, landed), posed(head, template, landed, jawOpen=0.4, browInnerUp_L=1.0)
+    moved = np.linalg.norm(open_wide - rest, axis=1) * MILLIMETRES
+    skull = (rest[:, 1] > 0.0) & (rest[:, 2] < -0.3)  # above the ears' middle and behind them: no jaw, no throat
+    assert skull.sum() > 50
+    assert moved[skull].max() < 0.5
+    assert moved[template.groups["jaw"]].mean() > 3.0
 
 
 def test_teeth_of_the_upper_jaw_hold_still_while_the_lower_follow_the_chin(

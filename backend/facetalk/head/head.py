@@ -143,20 +143,24 @@ class Head:
         return torch.cat(distances), torch.cat(gradients)
 
     @torch.no_grad()
-    def prepare(self, points: Tensor, parts: Tensor, identity: Tensor) -> PosedPoints:
+    def prepare(self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None) -> PosedPoints:
         """Read the expression field at canonical points, once for all frames.
 
         Args:
             points: ``[N, 3]``, head units.
             parts: part index of every point ``[N]``.
             identity: identity code ``[I]``.
+            mobility: share of the displacement that every point makes ``[N]``; all of it by default.
         """
         points, parts = points.to(self.device), parts.to(self.device)
         fields = []
         for chunk, part in zip(points.split(POINTS_PER_CHUNK), parts.split(POINTS_PER_CHUNK), strict=True):
             aligned = align(self.identity_field, chunk[None], identity[None])[0]
             fields.append(self.expression_field.fields(chunk, aligned, part, identity))
-        return PosedPoints(points, identity, torch.cat(fields, dim=1))
+        every = torch.cat(fields, dim=1)
+        if mobility is not None:
+            every = every * mobility.to(every)[:, None]
+        return PosedPoints(points, identity, every)
 
     @torch.no_grad()
     def pose(self, prepared: PosedPoints, expressions: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class Template:
         colors: ``[V, 4]`` linear RGBA.
         groups: vertex groups by name.
         landmarks: single vertices by name.
+        mobility: how far expressions may move every vertex, 0 to 1 ``[V]``: 0 on the skull. A field that is nearly
+            still there would make it shiver; the paper weighs its deformations down away from the mouth likewise.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Template:
     colors: NDArray[np.float32]
     groups: dict[str, Indices]
     landmarks: dict[str, int]
+    mobility: NDArray[np.float32]
 
     @classmethod
     def load(cls, folder: Path) -> "Template":
@@ -63,6 +66,7 @@ class Template:
             material_index=bundle.tensor("material_index", (len(quads),)).numpy().astype(np.int32),
             colors=bundle.tensor("colors", (len(vertices), 4)).numpy(),
             groups={name: tensor.numpy().astype(np.int32) for name, tensor in groups.items()},
+            mobility=bundle.tensor("mobility", (len(vertices),)).numpy(),
             landmarks={str(name): int(vertex) for name, vertex in bundle.config["landmarks"].items()},
         )
 
