@@ -23,6 +23,7 @@ from tests.service.fake_animator import FakeAnimator
 
 RATE = 22050
 FPS = 10.0
+STAGES = ("prepare", "speech", "motion", "decode", "save", "preview")
 
 
 @pytest.fixture
@@ -65,13 +66,7 @@ def test_a_take_becomes_two_files(speech: Path, out: Path) -> None:
     assert report.device == "cpu"
     assert set(report.seconds) == {"animate", "save", "preview"}
     assert sorted(path.name for path in out.iterdir()) == ["line.blend", "line.mp4"]
-    assert list(dict.fromkeys(stage for stage, _ in told)) == [
-        "speech",
-        "motion",
-        "decode",
-        "save",
-        "preview",
-    ]
+    assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
     assert ("preview", 1.0) in told
     description = _describe(out / "line.mp4")
     assert "h264" in description
@@ -95,7 +90,7 @@ def test_only_a_video(speech: Path, out: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["line.mp4"]
 
 
-@pytest.mark.parametrize("stage", ["motion", "decode", "save", "preview"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_cancelling_leaves_nothing(speech: Path, out: Path, stage: str) -> None:
     def cancel(at: str, fraction: float) -> None:
         if at == stage:

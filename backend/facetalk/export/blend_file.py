@@ -61,7 +61,7 @@ def write_take(
         sound: the file the clip was read from; its sound goes into the results.
         blend: the .blend to write.
         video: the .mp4 to write.
-        progress: is told stage ("speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and
+        progress: is told stage ("prepare", "speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and
             may raise ``Cancelled``; nothing is left behind then.
 
     Raises:
@@ -74,7 +74,10 @@ def write_take(
         staged_blend = stack.enter_context(written_whole(blend)) if blend else scratch / "take.blend"
         staged_video = stack.enter_context(written_whole(video)) if video else None
         seconds: dict[str, float] = {}
+        progress("prepare", 0.0)
         extracted = extract_sound(sound, scratch)
+        animator.mesh(settings.identity)  # lands the template on the face, once: no part of animating it
+        progress("prepare", 1.0)
         _write_blend(_Watched(animator, progress), clip, settings, extracted, staged_blend, seconds)
         if staged_video is not None:
             start = time.perf_counter()
