@@ -140,7 +140,7 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
     landmarks = skin_landmarks(fit, skin, numbers)
     groups = face_groups(closed_mouth(fit, skin), fit.heads, skin, fit.canonical)
     index = {int(number): row for row, number in enumerate(numbers)}
-    pairs = fit.correspondences()
+    pairs = fit.correspondences
     curves = [index[int(fit.kept[vertex])] for vertex in pairs.vertices[pairs.exact]]
     groups["feature_edges"] = np.array(sorted(curves))
     for name in ("eyeballs", "upper_teeth", "lower_teeth"):

@@ -1,6 +1,7 @@
 """Fitting MakeHuman's head to the average training head: what the template's skin is made of."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import igl
 import numpy as np
@@ -65,11 +66,13 @@ class SkinFit:
         self.quads: Indices = compact.reshape(-1, 4)
         self.uv = human.uv[human.quads_uv[body]]
         self.start = human.vertices[self.kept]
+        self.landmarks = landmark_vertices(heads)
+        self.loops, self.kit_loops = QuadLoops(self.quads), QuadLoops(heads.skin_quads)
         self.index = {int(vertex): position for position, vertex in enumerate(self.kept)}
 
     def fit(self) -> Array:
         """Fitted vertices ``[V, 3]`` in head units; the neck is not yet cut."""
-        pairs = self.correspondences()
+        pairs = self.correspondences
         aligned = _similarity(self.start, self.start[pairs.vertices], pairs.places)
         warped = warp(aligned, aligned[pairs.vertices], pairs.places, smoothing=1e-4)
         pinned = (pairs.vertices[pairs.exact], pairs.places[pairs.exact], 3.0)
@@ -83,12 +86,13 @@ class SkinFit:
         # A vertex five millimetres or more from what it faces is somewhere else entirely.
         return places, agree * np.exp(-squared / 0.05**2)
 
+    @cached_property
     def correspondences(self) -> Correspondences:
         """What belongs where: lip loops and lid rims exactly, single points about."""
         found: dict[int, Array] = {}
         for (upper, lower), (kit_upper, kit_lower) in zip(OWN_LIP_LOOPS, LIP_LOOPS, strict=True):
-            own = mouth_loop(self._loops(), self.start, self.index[upper], self.index[lower])
-            kit = mouth_loop(self._kit_loops(), self.heads.neutral, kit_upper, kit_lower)
+            own = mouth_loop(self.loops, self.start, self.index[upper], self.index[lower])
+            kit = mouth_loop(self.kit_loops, self.heads.neutral, kit_upper, kit_lower)
             # Arc length is read off the closed mouths, places off the open canonical one.
             position = np.concatenate([quarter_position(self.heads.neutral[kit]), [4.0]])
             closed = self.canonical[[*kit, kit[0]]]
@@ -100,20 +104,13 @@ class SkinFit:
         curves = len(found)
         for side in ("left", "right"):
             found.update(self._ear(side))
-        landmarks = landmark_vertices(self.heads)
-        found.update({self.index[own]: self.canonical[landmarks[name]] for own, name in POINTS.items()})
+        found.update({self.index[own]: self.canonical[self.landmarks[name]] for own, name in POINTS.items()})
         found.update(self._chin())
         middle = np.flatnonzero((np.abs(self.start[:, 0]) < 1e-3) & (self.start[:, 1] > 70.0))
-        found[int(middle[self.start[middle, 1].argmax()])] = self.canonical[landmarks["crown"]]
-        found[int(middle[self.start[middle, 2].argmin()])] = self.canonical[landmarks["occiput"]]
+        found[int(middle[self.start[middle, 1].argmax()])] = self.canonical[self.landmarks["crown"]]
+        found[int(middle[self.start[middle, 2].argmin()])] = self.canonical[self.landmarks["occiput"]]
         exact = np.arange(len(found)) < curves
         return Correspondences(np.array(list(found)), np.stack(list(found.values())), exact)
-
-    def _loops(self) -> QuadLoops:
-        return QuadLoops(self.quads)
-
-    def _kit_loops(self) -> QuadLoops:
-        return QuadLoops(self.heads.skin_quads)
 
     def _lids(self, side: str) -> dict[int, Array]:
         helper = self.human.quads[self.human.group == f"helper-{side[0]}-eye"]
@@ -130,8 +127,9 @@ class SkinFit:
         return found
 
     def _ear(self, side: str) -> dict[int, Array]:
-        landmarks = landmark_vertices(self.heads)
-        return {self.index[own]: self.canonical[landmarks[f"ear_{name}_{side}"]] for name, own in EARS[side].items()}
+        return {
+            self.index[own]: self.canonical[self.landmarks[f"ear_{name}_{side}"]] for name, own in EARS[side].items()
+        }
 
     def _chin(self) -> dict[int, Array]:
         """The fold under the lower lip and the foremost point of the chin, read off the kit's midline profile."""
@@ -201,7 +199,7 @@ def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int
     index = {int(number): row for row, number in enumerate(numbers)}
     upper, lower = OWN_LIP_LOOPS[0]
     lips = np.array(
-        [index[int(fit.kept[v])] for v in mouth_loop(fit._loops(), fit.start, fit.index[upper], fit.index[lower])]
+        [index[int(fit.kept[v])] for v in mouth_loop(fit.loops, fit.start, fit.index[upper], fit.index[lower])]
     )
     named = {
         "inner_lip_upper": index[upper],

@@ -76,7 +76,11 @@ class HeadTraining:
         self.load, self.layout, self.folder, self.settings, self.device = load, layout, folder, settings, device
         self.heads = load()
         generator = np.random.default_rng(0)
-        self.anchor_mean, self.anchor_modes = linear_fit(self.heads, layout.anchors, LINEAR_FIT_HEADS, generator)
+        # Anchors and landmarks, one fit for both: posing the random heads is what costs.
+        fitted = np.concatenate([layout.anchors, np.array(list(layout.landmarks.values()))])
+        mean, modes = linear_fit(self.heads, fitted, LINEAR_FIT_HEADS, generator)
+        anchors = len(layout.anchors)
+        self.landmark_mean, self.landmark_modes = mean[anchors:], modes[:, anchors:]
         self.config = self._config()
         counts = CaseCounts(
             settings.identities, settings.held_out, settings.points_per_identity, settings.expressions_per_identity
@@ -84,8 +88,8 @@ class HeadTraining:
         self.cases = ExpressionCases(self.heads, layout, counts)
         torch.manual_seed(0)
         self.identity_field, self.expression_field = build_fields(self.config)
-        self.identity_field.anchor_mean.data = as_tensor(self.anchor_mean)
-        self.identity_field.anchor_modes.data = as_tensor(self.anchor_modes)
+        self.identity_field.anchor_mean.data = as_tensor(mean[:anchors])
+        self.identity_field.anchor_modes.data = as_tensor(modes[:, :anchors])
         self.identity_field.to(device)
         self.expression_field.to(device)
         typical = sample_rig_weights(generator, 2000) @ layout.rig_to_code
@@ -220,12 +224,9 @@ class HeadTraining:
 
     def export(self, output: Path, notice: str) -> None:
         """Write the head bundle from the networks as they are."""
-        generator = np.random.default_rng(0)
-        landmarks = np.array(list(self.layout.landmarks.values()))
-        mean, modes = linear_fit(self.heads, landmarks, LINEAR_FIT_HEADS, generator)
         tensors: dict[str, Tensor] = {
-            "landmark_mean": as_tensor(mean),
-            "landmark_modes": as_tensor(modes),
+            "landmark_mean": as_tensor(self.landmark_mean),
+            "landmark_modes": as_tensor(self.landmark_modes),
             "identities": _named_identities(),
             **self._code_tensors(),
         }

@@ -6,12 +6,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facetalk.head.head import IDENTITY_LIMIT, IDENTITY_SIGMA
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
 CODE_SIZE_IDENTITY = 64
-IDENTITY_SIGMA = 0.8  # at 1.0 the mouth socket of the kit pierces one chin in twelve
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TrainingHeads(Protocol):
 
 def sample_identity_code(generator: np.random.Generator) -> Array:
     """A random identity code ``[64]``, normal with sigma 0.8 cut at 2.5 sigma."""
-    raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -2.5, 2.5)
+    raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -IDENTITY_LIMIT, IDENTITY_LIMIT)
     return np.asarray(IDENTITY_SIGMA * raw)
 
 
