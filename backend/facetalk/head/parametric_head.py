@@ -1,0 +1,82 @@
+"""What every neural parametric head offers, the embedded one and the published ones alike.
+
+Head units are the NPHM family's: FLAME metres times 4, y up, z out of the face.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Posed:
+    """Points of one identity in some poses.
+
+    Attributes:
+        points: ``[T, N, 3]``, head units.
+        converged: ``[T, N]`` bool. A backward field is inverted by root finding, which may fail at single points;
+            forward fields never fail.
+    """
+
+    points: Tensor
+    converged: Tensor
+
+
+class PreparedPoints(Protocol):
+    """Canonical points of one identity, ready to be posed by any number of codes."""
+
+    def pose(self, expressions: Tensor) -> Posed:
+        """Pose the points by expression codes ``[T, E]``, consecutive frames of one motion."""
+        ...
+
+
+class ParametricHead(Protocol):
+    """A neural parametric head.
+
+    Attributes:
+        device: where its networks are.
+        parts: names of its parts, in the order of the signed distances.
+        box: lowest and highest corner ``[2, 3]`` of canonical space.
+        identity_size: I, size of the identity code; zero is the mean face.
+        expression_size: E, size of the expression code.
+    """
+
+    device: torch.device
+    parts: tuple[str, ...]
+    box: Tensor
+
+    @property
+    def identity_size(self) -> int: ...
+
+    @property
+    def expression_size(self) -> int: ...
+
+    def anchors(self, identity: Tensor) -> Tensor:
+        """Anchors ``[A, 3]`` of an identity code ``[I]``."""
+        ...
+
+    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
+        """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every part, negative inside.
+
+        Differentiable in points and code. Only the zero level is exact; elsewhere a value is near the distance.
+        """
+        ...
+
+    def identity_prior(self, identity: Tensor) -> Tensor:
+        """How unlikely a code ``[I]`` is: a differentiable scalar, 0 at the mean face, about 1 at a typical one."""
+        ...
+
+    def prepare(
+        self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None
+    ) -> PreparedPoints:
+        """Do once what all frames share.
+
+        Args:
+            points: canonical points ``[N, 3]``.
+            parts: part index of every point ``[N]``.
+            identity: identity code ``[I]``.
+            mobility: share of its displacement that every point makes ``[N]``; all of it by default.
+        """
+        ...
