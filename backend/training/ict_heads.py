@@ -1,15 +1,15 @@
 """ICT-FaceKit "light" as training data: identities, poses, and the cures for its known defects.
 
 The kit is linear: ``head = neutral + identities + expressions``. Linear shapes neither close the lips nor the lids of
-every identity exactly, and leave eyeballs and tongue still. Here an identity is calibrated once (a lip seal and one
-blink gain per eye), eyeballs turn with ``eyeLook*``, the tongue has four shapes of our own, lids stay outside the
-eyeballs, and lips and lids that would cross meet halfway.
+every identity exactly, let lips and teeth through each other, and leave eyeballs and tongue still. Here an identity is
+calibrated once (a lip seal, a blink gain per eye, and what either leaves open along the rims), eyeballs turn with
+``eyeLook*``, pupils widen, the tongue has four shapes of our own, teeth rest a little apart, lids stay outside the
+eyeballs and lips in front of the teeth, and lips and lids that would cross meet halfway.
 
 Units inside this file: head units (``facetalk.head.head``), unless a name says centimetres.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from training.contact import ContactBand, close_gap, part_crossing, remaining_gap, smallest_closing_weight
+from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
-from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
+from training.rig import PUPIL_CONTROLS, RIG_CONTROLS, TONGUE_CONTROLS
 from training.training_heads import CODE_SIZE_IDENTITY, PARTS, Calibration
 
 Array = NDArray[np.float64]
@@ -42,22 +44,12 @@ IBUG_VERTICES: tuple[int, ...] = (
 
 CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
 GAZE_DEGREES = 25.0  # eyeball turn at eyeLook* weight 1
-
-
-@dataclass(frozen=True)
-class ContactBand:
-    """Two facing rims (lips, or the lids of one eye) that may touch but not cross.
-
-    Attributes:
-        upper, lower: vertices of either side.
-        corners: the two vertices where the rims join, by ascending x.
-        reach: how far from the rim line a correction fades out, head units.
-    """
-
-    upper: Indices
-    lower: Indices
-    corners: tuple[int, int]
-    reach: float
+FREEWAY = 0.07  # of the jaw's drop: people's teeth rest a little apart, the kit's run through each other
+LID_FILM = 0.035 * UNITS_PER_CENTIMETRE  # kept between lid and eyeball: parts that touch cannot be told apart
+LIP_FILM = 0.04 * UNITS_PER_CENTIMETRE  # kept between lips and teeth
+WIDEST_CLOSED = {"lips": 0.06 * UNITS_PER_CENTIMETRE, "lids": 0.25 * UNITS_PER_CENTIMETRE}  # gaps taken for closed
+PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's centre, about the gaze
+PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 
 
 class IctHeads:
@@ -75,7 +67,7 @@ class IctHeads:
     def __init__(self, arrays: dict[str, Any]) -> None:
         scale = float(arrays["scale_cm"]) * UNITS_PER_CENTIMETRE
         self.neutral: Array = arrays["neutral"] * scale + ORIGIN_CENTIMETRES * UNITS_PER_CENTIMETRE
-        self.identity_modes: Array = arrays["identity"][:CODE_SIZE_IDENTITY] * scale  # 50 hold 98.7 %
+        self.identity_modes: Array = arrays["identity"][:CODE_SIZE_IDENTITY] * scale
         ranges = {
             str(name): (int(a), int(b))
             for name, (a, b) in zip(arrays["part_names"], arrays["part_ranges"], strict=True)
@@ -87,15 +79,17 @@ class IctHeads:
         self.jaw_drop: Array = shapes["jawOpen"]
         self.tongue_weight = self._tongue_weight()
         shapes.update(_tongue_shapes(self.neutral, self.tongue_weight))
-        self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
         self._component_of = self._label_components()
         self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
+        shapes.update({name: self._pupil_shape(name) for name in PUPIL_CONTROLS})
+        self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
         self.vertices_of, self.triangles_of = self._split_parts()
         self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
         self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}
+        self._around_mouth = self._near_lips(3.5)
 
     @classmethod
     def load(cls, folder: Path) -> "IctHeads":
@@ -104,26 +98,30 @@ class IctHeads:
             return cls({name: file[name] for name in file.files})
 
     def identity(self, code: Array) -> Array:
-        """Uncalibrated neutral head ``[V, 3]`` of an identity code ``[64]`` (PCA weights, one per mode)."""
+        """Uncalibrated neutral head ``[V, 3]`` of an identity code ``[100]`` (PCA weights, one per mode)."""
         head: Array = self.neutral + np.tensordot(code, self.identity_modes, axes=1)
         return head
 
     def calibrate(self, code: Array) -> Calibration:
-        """Find the lip seal and the blink gains of an identity by bisection on the remaining gap."""
+        """Find the lip seal and the blink gains of an identity by bisection, and the gaps they leave."""
         head = self.identity(code)
         close = self.controls[RIG_CONTROLS.index("mouthClose")]
-        seal = _smallest_closing_weight(head, close, self.lips, -0.1, 0.25)
-        blinks = []
+        seal = smallest_closing_weight(head, close, self.lips, -0.1, 0.25)
+        sealed = head + seal * close
+        blinks, open_lids = [], []
         for side, name in (("left", "eyeBlink_L"), ("right", "eyeBlink_R")):
             shape = self.controls[RIG_CONTROLS.index(name)]
-            blinks.append(_smallest_closing_weight(head + seal * close, shape, self.lids[side], 0.6, 1.8))
-        return Calibration(seal, blinks[0], blinks[1])
+            gain = smallest_closing_weight(sealed, shape, self.lids[side], 0.6, 1.8)
+            blinks.append(gain)
+            open_lids.append(remaining_gap(sealed + gain * shape, self.lids[side], WIDEST_CLOSED["lids"]))
+        open_lips = remaining_gap(sealed, self.lips, WIDEST_CLOSED["lips"])
+        return Calibration(seal, blinks[0], blinks[1], open_lips, open_lids[0], open_lids[1])
 
     def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
         """Pose one identity.
 
         Args:
-            code: identity code ``[64]``.
+            code: identity code ``[100]``.
             calibration: of the same identity.
             weights: rig weights ``[N, R]`` in the order of ``RIG_CONTROLS``.
 
@@ -134,17 +132,24 @@ class IctHeads:
         look = {
             name: weights[:, RIG_CONTROLS.index(name)].copy() for name in RIG_CONTROLS if name.startswith("eyeLook")
         }
+        blinks = {"left": weights[:, RIG_CONTROLS.index("eyeBlink_L")].copy()}
+        blinks["right"] = weights[:, RIG_CONTROLS.index("eyeBlink_R")].copy()
         weights[:, RIG_CONTROLS.index("eyeBlink_L")] *= calibration.blink_left
         weights[:, RIG_CONTROLS.index("eyeBlink_R")] *= calibration.blink_right
         weights[:, RIG_CONTROLS.index("mouthClose")] += calibration.lip_seal
         head = self.identity(code)
         flat = self.controls.reshape(len(RIG_CONTROLS), -1)
         posed: Array = head[None] + (weights @ flat).reshape(len(weights), -1, 3)
-        for side in ("left", "right"):
+        for part in ("lower_teeth", "mouth"):
+            posed[:, self.vertices_of[part]] += FREEWAY * self.jaw_drop[self.vertices_of[part]]
+        for side, gap in (("left", calibration.open_left), ("right", calibration.open_right)):
             self._turn_eyeball(posed, head, side, look)
+            close_gap(posed, self.lids[side], np.clip(blinks[side], 0.0, 1.0)[:, None] * gap)
+            part_crossing(posed, self.lids[side])
             self._keep_lids_outside(posed, side)
-            _meet_halfway(posed, self.neutral, self.lids[side])
-        _meet_halfway(posed, self.neutral, self.lips)
+        close_gap(posed, self.lips, np.tile(calibration.open_lips, (len(posed), 1)))
+        part_crossing(posed, self.lips)
+        self._keep_lips_before_teeth(posed)
         return posed
 
     def canonical(self, code: Array, calibration: Calibration) -> Array:
@@ -189,19 +194,43 @@ class IctHeads:
         vertices = self.eyes[side]
         centre = sphere(head[vertices])[0]
         turn = _rotations(np.radians(GAZE_DEGREES) * pitch, np.radians(GAZE_DEGREES) * yaw)
-        posed[:, vertices] = (head[vertices] - centre) @ turn.transpose(0, 2, 1) + centre
+        # All that has moved an eyeball so far is its pupil, which slides on the ball.
+        slid = posed[:, vertices] - centre
+        radius = np.linalg.norm(head[vertices] - centre, axis=1, keepdims=True)
+        slid *= radius / np.linalg.norm(slid, axis=-1, keepdims=True)
+        posed[:, vertices] = slid @ turn.transpose(0, 2, 1) + centre
 
     def _keep_lids_outside(self, posed: Array, side: str) -> None:
-        """Push lid vertices out of the eyeball by a thin film; the film keeps the two parts apart for the field."""
-        film = 0.02 * UNITS_PER_CENTIMETRE
+        """Bring lid vertices to the front of the eyeball, straight ahead, so that a closed gap stays closed."""
         centre, radius = sphere(posed[0, self.eyes[side]])
         band = self.lids[side]
         lids = np.concatenate([band.upper, band.lower])
         offset = posed[:, lids] - centre
-        distance = np.linalg.norm(offset, axis=-1, keepdims=True)
-        front = offset[..., 2:] > 0.25 * radius
-        inside = front & (distance < radius + film)
-        posed[:, lids] = np.where(inside, centre + offset / distance * (radius + film), posed[:, lids])
+        outer = radius + LID_FILM
+        aside = np.minimum((offset[..., :2] ** 2).sum(axis=-1), (0.95 * outer) ** 2)
+        inside = (offset[..., 2] > 0.25 * radius) & (np.linalg.norm(offset, axis=-1) < outer)
+        posed[:, lids, 2] = np.where(inside, centre[2] + np.sqrt(outer**2 - aside), posed[:, lids, 2])
+
+    def _keep_lips_before_teeth(self, posed: Array) -> None:
+        """Lips lie on the teeth, upper and lower; a lip that is pushed moves as a whole."""
+        lips = np.concatenate([self.lips.upper, self.lips.lower])
+        for head in posed:
+            for part in ("upper_teeth", "lower_teeth"):
+                ArchWall.of(head[self.vertices_of[part]]).push_out(head, lips, self._around_mouth, LIP_FILM)
+
+    def _pupil_shape(self, name: str) -> Array:
+        """A wider pupil ``[V, 3]``: what lies within slides outwards on the ball, and the iris gives way."""
+        side = "left" if name.endswith("L") else "right"
+        shape = np.zeros_like(self.neutral)
+        shell = self.eyes[side]
+        centre = sphere(self.neutral[shell])[0]
+        ray = self.neutral[shell] - centre
+        along = ray @ self.gaze(self.neutral, side)
+        aside = ray - along[:, None] * self.gaze(self.neutral, side)
+        degrees = np.degrees(np.arctan2(np.linalg.norm(aside, axis=1), along))
+        gain = np.interp(degrees, [0.0, PUPIL_DEGREES, IRIS_DEGREES], [PUPIL_GAIN, PUPIL_GAIN, 0.0])
+        shape[shell] = gain[:, None] * aside
+        return shape
 
     def _eyeball(self, side: str) -> Indices:
         """Vertices of an eyeball's outer shell: the first of its two components (the other is the iris inside it)."""
@@ -252,10 +281,14 @@ class IctHeads:
             triangles_of[name] = _cap_holes(triangles_of[name])
         return vertices_of, triangles_of
 
-    def _lip_band(self) -> ContactBand:
+    def _near_lips(self, centimetres: float) -> Indices:
         inner = np.array(IBUG_VERTICES[60:68])
         skin = np.arange(self._ranges["mouth_socket"][1])
-        near = skin[_distance_to_polyline(self.neutral[skin], self.neutral[inner]) < 1.4 * UNITS_PER_CENTIMETRE]
+        distance = _distance_to_polyline(self.neutral[skin], self.neutral[inner])
+        return np.asarray(skin[distance < centimetres * UNITS_PER_CENTIMETRE])
+
+    def _lip_band(self) -> ContactBand:
+        near = self._near_lips(1.4)
         corner_drop = self.jaw_drop[IBUG_VERTICES[60], 1]
         falls = self.jaw_drop[near, 1] < corner_drop
         corners = (IBUG_VERTICES[60], IBUG_VERTICES[64])
@@ -288,57 +321,6 @@ def rig_weights(pose: dict[str, float]) -> Array:
             raise KeyError(name)
         weights[RIG_CONTROLS.index(name)] = value
     return weights
-
-
-def contact_gap(posed: Array, band: ContactBand) -> Array:
-    """Vertical gap ``[N, columns]`` between the rims of a band; negative where they cross."""
-    top, bottom, _ = _rims(posed, band)
-    gap: Array = top - bottom
-    return gap
-
-
-def _rims(posed: Array, band: ContactBand, columns: int = 21) -> tuple[Array, Array, Array]:
-    """Lowest point of the upper rim, highest of the lower rim, ``[N, columns]``, and the columns' x."""
-    left, right = (posed[:, corner, 0] for corner in band.corners)
-    fraction = np.linspace(0.10, 0.90, columns)
-    x = left[:, None] + (right - left)[:, None] * fraction
-    half_width = 0.75 * (right - left)[:, None, None] / columns
-    extreme = []
-    for vertices, sign in ((band.upper, 1.0), (band.lower, -1.0)):
-        off_column = np.abs(posed[:, None, vertices, 0] - x[..., None]) > half_width
-        height = np.where(off_column, np.inf, sign * posed[:, None, vertices, 1])
-        extreme.append(sign * height.min(axis=-1))
-    return extreme[0], extreme[1], x
-
-
-def _smallest_closing_weight(head: Array, shape: Array, band: ContactBand, low: float, high: float) -> float:
-    """Bisect for the smallest weight of ``shape`` at which the rims meet along four fifths of their length."""
-    for _ in range(12):
-        middle = 0.5 * (low + high)
-        gap = contact_gap((head + middle * shape)[None], band)[0]
-        if np.quantile(gap, 0.8) > 0.0:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _meet_halfway(posed: Array, neutral: Array, band: ContactBand) -> None:
-    """Where the rims cross, move both to the middle; the correction fades with distance from the rim line."""
-    top, bottom, x = _rims(posed, band)
-    overlap = np.maximum(bottom - top, 0.0)
-    overlap[~np.isfinite(overlap)] = 0.0
-    ends = np.minimum(np.arange(overlap.shape[1]), np.arange(overlap.shape[1])[::-1])
-    overlap *= np.clip(ends / 4.0, 0.0, 1.0)  # the rims join at the corners: nothing to separate there
-    crossing = np.flatnonzero(overlap.max(axis=1) > 0.0)
-    line = 0.5 * (top + bottom)
-    for frame in crossing:
-        for vertices, sign in ((band.upper, 0.5), (band.lower, -0.5)):
-            position = posed[frame, vertices]
-            amount = np.interp(position[:, 0], x[frame], overlap[frame], left=0.0, right=0.0)
-            rim_height = np.interp(position[:, 0], x[frame], line[frame])
-            fade = np.exp(-(((position[:, 1] - rim_height) / band.reach) ** 2))
-            posed[frame, vertices, 1] += sign * amount * fade
 
 
 def _tongue_shapes(neutral: Array, weight: Array) -> dict[str, Array]:

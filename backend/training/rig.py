@@ -1,10 +1,12 @@
 """The rig controls that training data is posed with: the vocabulary between articulation and head.
 
 A rig weight runs from 0 to 1. Names are ARKit's as ICT-FaceKit spells them; ``eyeLook*`` turns the eyeball as well as
-the lids; four tongue shapes are our own, since the scan data has none.
+the lids; four tongue shapes and the widening of the pupils on the eyeball's surface are our own, since the scan data has
+none.
 """
 
 TONGUE_CONTROLS = ("tongueOut", "tongueTipUp", "tongueBetweenTeeth", "tongueBackUp")
+PUPIL_CONTROLS = ("PupilDilate_L", "PupilDilate_R")
 
 RIG_CONTROLS: tuple[str, ...] = (
     *("browDown_L", "browDown_R", "browInnerUp_L", "browInnerUp_R", "browOuterUp_L", "browOuterUp_R"),
@@ -17,4 +19,5 @@ RIG_CONTROLS: tuple[str, ...] = (
     *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmile_L", "mouthSmile_R"),
     *("mouthStretch_L", "mouthStretch_R", "mouthUpperUp_L", "mouthUpperUp_R", "noseSneer_L", "noseSneer_R"),
     *TONGUE_CONTROLS,
+    *PUPIL_CONTROLS,
 )

@@ -12,16 +12,25 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
-CODE_SIZE_IDENTITY = 64
+CODE_SIZE_IDENTITY = 100
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What makes one identity close: weight of ``mouthClose`` at rest, and the weight a full blink needs per eye."""
+    """What makes one identity close.
+
+    Attributes:
+        lip_seal: weight of ``mouthClose`` at rest.
+        blink_left, blink_right: weight of a full blink.
+        open_lips, open_left, open_right: the gaps ``[COLUMNS]`` which these weights leave along lips and lids.
+    """
 
     lip_seal: float
     blink_left: float
     blink_right: float
+    open_lips: Array
+    open_left: Array
+    open_right: Array
 
 
 class TrainingHeads(Protocol):
@@ -36,7 +45,7 @@ class TrainingHeads(Protocol):
     triangles_of: dict[str, Indices]
 
     def calibrate(self, code: Array) -> Calibration:
-        """What makes the identity ``[64]`` close."""
+        """What makes the identity ``[100]`` close."""
         ...
 
     def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
@@ -53,12 +62,12 @@ class TrainingHeads(Protocol):
 
 
 def sample_identity_code(generator: np.random.Generator) -> Array:
-    """A random identity code ``[64]``, normal with sigma 0.8 cut at 2.5 sigma."""
+    """A random identity code ``[100]``, normal with sigma 0.8 cut at 2.5 sigma."""
     raw = np.clip(generator.standard_normal(CODE_SIZE_IDENTITY), -IDENTITY_LIMIT, IDENTITY_LIMIT)
     return np.asarray(IDENTITY_SIGMA * raw)
 
 
 def identity_code(index: int) -> Array:
-    """The training identity code ``[64]`` of an index; 0 is the mean head."""
+    """The training identity code ``[100]`` of an index; 0 is the mean head."""
     code = sample_identity_code(np.random.default_rng(index))
     return code if index else np.zeros_like(code)
