@@ -1,4 +1,4 @@
-"""The command line: ``facetalk animate | evaluate | serve | doctor``.
+"""The command line: ``facetalk animate | evaluate | head | serve | doctor``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import presets
+from facetalk import cli_head, presets
 from facetalk.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_head.app, name="head")
 
 PACKAGES = ("facetalk", "torch", "transformers", "numpy", "soundfile", "imageio-ffmpeg", "fastapi", "bpy")
 BUNDLES = {
