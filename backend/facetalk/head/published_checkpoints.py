@@ -5,6 +5,7 @@ configuration beside them says must agree.
 """
 
 import math
+import tokenize
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +152,7 @@ def read_anchors(path: Path) -> Tensor:
         anchors = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or 'no array in it'}): {advice}.") from error
-    except (ValueError, EOFError, OverflowError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} does not hold an array of numbers: {advice}.") from error
     fits = isinstance(anchors, np.ndarray) and anchors.ndim == 2 and anchors.shape[1] == 3 and anchors.dtype.kind == "f"
     if not fits or not len(anchors):

@@ -17,7 +17,7 @@ from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.head.parametric_head import Posed
 from facetalk.head.published_networks import FAMILIES, PublishedNetworks, blend_of
-from facetalk.head.root_finding import Roots, find_roots, start_at
+from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
 
 POINTS_PER_CHUNK = 20_000
 POSE_TOLERANCE = 4e-5  # head units: 0.01 mm
@@ -49,8 +49,8 @@ class ForwardPoints:
 class BackwardPoints:
     """Canonical points of one identity under a backward expression field (see ``PreparedPoints``).
 
-    A backward field says which canonical point a posed one belongs to. The posed point is found from the frame before;
-    the first frame starts from the zero expression's.
+    A backward field says which canonical point a posed one belongs to. The posed point is followed from the frame
+    before, that of the first frame from the zero expression.
     """
 
     head: "PublishedHead"
@@ -58,17 +58,22 @@ class BackwardPoints:
     identity: Tensor  # [I]
     mobility: Tensor  # [N, 1]
     rest: Roots  # of the zero expression
+    rest_code: Tensor  # [K]
 
     @torch.no_grad()
     def pose(self, expressions: Tensor) -> Posed:
         """Posed points for expression codes ``[T, E]``; points not found keep the best guess and are marked."""
-        roots, posed, converged = self.rest, [], []
+        roots, before, posed, converged = self.rest, self.rest_code, [], []
         for code in self.head.expression_codes(self.identity, expressions):
-            roots = find_roots(self.head.to_canonical(code), self.points, roots, POSE_TOLERANCE)
+            roots = follow_roots(self.head.to_canonical, self.points, roots, before, code, POSE_TOLERANCE)
+            before = code
             posed.append(self.points + self.mobility * (roots.points - self.points))
             converged.append(roots.errors <= POSE_TOLERANCE)
         if not posed:
-            return Posed(self.points.new_zeros(0, *self.points.shape), torch.zeros(0, len(self.points)).bool())
+            return Posed(
+                self.points.new_zeros(0, *self.points.shape),
+                self.points.new_zeros(0, len(self.points), dtype=torch.bool),
+            )
         return Posed(torch.stack(posed), torch.stack(converged))
 
 
@@ -240,7 +245,8 @@ class PublishedHead:
         (code,) = self.expression_codes(identity, points.new_zeros(1, self.expression_size))
         field = self.to_canonical(code)
         start = start_at(field, 2 * points - field(points))
-        return BackwardPoints(self, points, identity, moved, find_roots(field, points, start, POSE_TOLERANCE))
+        rest = find_roots(field, points, start, POSE_TOLERANCE)
+        return BackwardPoints(self, points, identity, moved, rest, code)
 
     def _canonical_queries(self, points: Tensor) -> Tensor:
         return functional.pad(points.to(self.device), (0, self.networks.identity.ambient))

@@ -5,6 +5,7 @@ ICCV 2021) every point has its own 3 x 3 quasi-Newton iteration; points that it 
 steps with exact Jacobians.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ BROYDEN_STEPS = 12
 NEWTON_STEPS = 20
 STEP_LIMIT = 0.08  # head units, 2 cm: expressions move no point much further
 DAMPING_LIMIT = 1 / 64
+FOLLOWING_LIMIT = 0.008  # head units, 2 mm: farthest that a field may change under a point in one go
+FOLLOWING_STEPS = 16  # and the most goes it is divided into
+PROBE_STRIDE = 8  # every so many points are asked how far the field changes
 JACOBIANS_PER_CHUNK = 4_096  # points whose derivatives are in memory at a time
 
 Field = Callable[[Tensor], Tensor]  # [M, 3] -> [M, 3]
@@ -51,6 +55,28 @@ def find_roots(field: Field, targets: Tensor, start: Roots, tolerance: float) ->
         rest = Roots(roots.points[failed], roots.errors[failed], roots.inverse_jacobians[failed])
         _put(roots, failed, _newton(field, targets[failed], rest, tolerance))
     return roots
+
+
+def follow_roots(
+    fields: Callable[[Tensor], Field], targets: Tensor, start: Roots, before: Tensor, code: Tensor, tolerance: float
+) -> Roots:
+    """Follow roots while the field changes from one code ``[K]`` to another, in steps short enough to stay on track.
+
+    Where a mouth opens, a point between the lips has two roots, one on either lip. The way it came decides.
+
+    Args:
+        fields: the field of a code.
+        targets: ``[N, 3]``.
+        start: roots of the field of ``before``.
+        before: code ``[K]`` to start from.
+        code: code ``[K]`` to go to.
+        tolerance: distance from the target that is good enough.
+    """
+    moved = (fields(code)(start.points[::PROBE_STRIDE]) - targets[::PROBE_STRIDE]).norm(dim=1)
+    steps = min(FOLLOWING_STEPS, max(1, math.ceil(float(moved.max()) / FOLLOWING_LIMIT))) if len(moved) else 1
+    for step in range(1, steps + 1):
+        start = find_roots(fields(torch.lerp(before, code, step / steps)), targets, start, tolerance)
+    return start
 
 
 def start_at(field: Field, points: Tensor) -> Roots:
