@@ -74,9 +74,10 @@ def follow_roots(
     """
     moved = (fields(code)(start.points[::PROBE_STRIDE]) - targets[::PROBE_STRIDE]).norm(dim=1)
     steps = min(FOLLOWING_STEPS, max(1, math.ceil(float(moved.max()) / FOLLOWING_LIMIT))) if len(moved) else 1
-    for step in range(1, steps + 1):
-        start = find_roots(fields(torch.lerp(before, code, step / steps)), targets, start, tolerance)
-    return start
+    on_the_way = max(tolerance, FOLLOWING_LIMIT / 8)
+    for step in range(1, steps):
+        start = find_roots(fields(torch.lerp(before, code, step / steps)), targets, start, on_the_way)
+    return find_roots(fields(code), targets, start, tolerance)
 
 
 def start_at(field: Field, points: Tensor) -> Roots:
