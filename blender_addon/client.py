@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_stream import BackendError, Record, read_take
+from .frame_stream import BackendError, Hair, Record, read_hair, read_take
 
 HOST = "127.0.0.1"
 ANSWER_LIMIT = 1 << 20  # bytes of JSON
@@ -36,6 +36,7 @@ class Health:
         device: where its models run; empty until it is ready.
         models: their names.
         identities: the faces on offer.
+        hair_styles: the hair on offer.
     """
 
     version: str
@@ -44,6 +45,7 @@ class Health:
     device: str
     models: tuple[str, ...]
     identities: tuple[str, ...]
+    hair_styles: tuple[str, ...]
 
 
 class Client:
@@ -68,6 +70,7 @@ class Client:
             device=str(answer.get("device", "")),
             models=tuple(str(name) for name in answer.get("models", ())),
             identities=tuple(str(name) for name in answer.get("identities", ())),
+            hair_styles=tuple(str(name) for name in answer.get("hair_styles", ())),
         )
 
     def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:
@@ -105,6 +108,30 @@ class Client:
             finally:
                 self._streaming = None
 
+    def hair(self, wish: Mapping[str, Setting]) -> Hair | None:
+        """Hair alone, for a face there is already.
+
+        Args:
+            wish: ``identity`` and ``hair``, as in ``POST /v1/jobs``.
+
+        Returns:
+            ``None`` where the head is bald.
+
+        Raises:
+            BackendError: the backend refuses, fails or vanishes.
+            StreamError: its record cannot be read.
+        """
+        with self._connection(seconds=None) as connection:
+            self._streaming = connection
+            try:
+                response = self._request(connection, "GET", f"/v1/hair?{urlencode(wish)}")
+                if response.status != 200:
+                    _read_answer(response)
+                    return None
+                return read_hair(response)
+            finally:
+                self._streaming = None
+
     def cancel_job(self, job: str) -> None:
         """Stop a take; returns when the backend has.
 
@@ -114,7 +141,7 @@ class Client:
         self._call("DELETE", f"/v1/jobs/{job}")
 
     def hang_up(self) -> None:
-        """End a ``stream`` that another thread waits in; the backend takes it for a cancel."""
+        """End a ``stream`` or ``hair`` that another thread waits in; the backend takes it for a cancel."""
         connection = self._streaming
         if connection is not None and connection.sock is not None:
             with suppress(OSError):  # it may have ended by itself in this moment

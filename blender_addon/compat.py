@@ -47,6 +47,12 @@ def new_fcurve(owner: bpy.types.ID, action: bpy.types.Action, data_path: str) ->
     return action.fcurves.new(data_path)
 
 
+def set_input(node: bpy.types.Node, name: str, value: float) -> None:
+    """Set an input of a node that not every version has; without it the look is plainer."""
+    if name in node.inputs:
+        node.inputs[name].default_value = value
+
+
 def direct_strips(editor: bpy.types.SequenceEditor) -> "bpy.types.StripsTopLevel":
     """The strips directly in a sequence editor, to which new ones are added (``sequences`` until 4.4)."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

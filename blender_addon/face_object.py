@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
+from . import compat
 from .frame_stream import Topology
 
 COLOR_ATTRIBUTE = "Color"
@@ -27,6 +29,7 @@ class Look:
         pores: strength of the fine bump.
         shade: factor on the colour in the colour attribute, for what lies in the dark of the mouth; Workbench
             has no light that could tell.
+        anisotropy: how far highlights are drawn out along the surface, 0 to 1.
     """
 
     color: Color | None
@@ -36,6 +39,7 @@ class Look:
     coat: float = 0.0
     pores: float = 0.0
     shade: float = 1.0
+    anisotropy: float = 0.0
 
 
 LOOKS = {
@@ -84,10 +88,12 @@ def create_face(name: str, topology: Topology) -> bpy.types.Object:
         A mesh object without shape keys.
     """
     mesh = bpy.data.meshes.new(name)
-    _fill_geometry(mesh, topology)
+    fill_quads(mesh, topology.vertices, topology.quads, topology.uv)
+    parts = np.ascontiguousarray(topology.material_index, np.int32)
+    mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", parts)
     _fill_colors(mesh, topology)
     for part in topology.materials:
-        mesh.materials.append(_part_material(part))
+        mesh.materials.append(shared_material(part, LOOKS.get(part, PLAIN)))
     face = bpy.data.objects.new(name, mesh)
     bpy.context.collection.objects.link(face)
     smoothing = face.modifiers.new("Subdivision", "SUBSURF")
@@ -97,22 +103,31 @@ def create_face(name: str, topology: Topology) -> bpy.types.Object:
     return face
 
 
-def _fill_geometry(mesh: bpy.types.Mesh, topology: Topology) -> None:
-    """Through the mesh's attributes where they are open: four times faster than vertices and loops."""
-    quad_count = len(topology.quads)
-    mesh.vertices.add(len(topology.vertices))
+def fill_quads(
+    mesh: bpy.types.Mesh, vertices: NDArray[np.float32], quads: NDArray[np.int32], uv: NDArray[np.float32]
+) -> None:
+    """Fill an empty mesh with smooth quads and their UV map.
+
+    Through the mesh's attributes where they are open: four times faster than vertices and loops.
+
+    Args:
+        mesh: without vertices.
+        vertices: ``[V, 3]`` metres.
+        quads: ``[Q, 4]``, indices in range.
+        uv: ``[Q, 4, 2]``, one per corner.
+    """
+    quad_count = len(quads)
+    mesh.vertices.add(len(vertices))
     mesh.loops.add(4 * quad_count)
     mesh.polygons.add(quad_count)
-    positions = np.ascontiguousarray(topology.vertices, np.float32).ravel()
+    positions = np.ascontiguousarray(vertices, np.float32).ravel()
     mesh.attributes["position"].data.foreach_set("vector", positions)
-    corners = np.ascontiguousarray(topology.quads, np.int32).ravel()
+    corners = np.ascontiguousarray(quads, np.int32).ravel()
     mesh.attributes[".corner_vert"].data.foreach_set("value", corners)
     mesh.polygons.foreach_set("loop_start", np.arange(0, 4 * quad_count, 4, dtype=np.int32))
-    parts = np.ascontiguousarray(topology.material_index, np.int32)
-    mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", parts)
     mesh.update(calc_edges=True)
     uv_map = mesh.uv_layers.new(name=UV_MAP)
-    uv_map.uv.foreach_set("vector", np.ascontiguousarray(topology.uv, np.float32).ravel())
+    uv_map.uv.foreach_set("vector", np.ascontiguousarray(uv, np.float32).ravel())
 
 
 def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
@@ -129,10 +144,11 @@ def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
     mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOR_ATTRIBUTE)
 
 
-def _part_material(part: str) -> bpy.types.Material:
+def shared_material(part: str, look: Look) -> bpy.types.Material:
+    """The file's material for a part of the head, however it looks by now; made with ``look`` if there is none."""
     name = MATERIAL_PREFIX + part
     existing = bpy.data.materials.get(name)
-    return existing if existing is not None else _new_material(name, LOOKS.get(part, PLAIN))
+    return existing if existing is not None else _new_material(name, look)
 
 
 def _new_material(name: str, look: Look) -> bpy.types.Material:
@@ -148,6 +164,7 @@ def _new_material(name: str, look: Look) -> bpy.types.Material:
     shader.inputs["Subsurface Scale"].default_value = 1.0
     shader.inputs["Coat Weight"].default_value = look.coat
     shader.inputs["Coat Roughness"].default_value = 0.05 if look.coat > 0.5 else 0.3
+    compat.set_input(shader, "Anisotropic", look.anisotropy)
     if look.color is None:
         painted = tree.nodes.new("ShaderNodeVertexColor")
         painted.layer_name = COLOR_ATTRIBUTE

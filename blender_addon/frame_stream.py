@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 Number = TypeVar("Number", np.float32, np.int32)
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
-HELLO, TOPOLOGY, PROGRESS, FRAME, ERROR, END = range(1, 7)
+HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
+HELLO, TOPOLOGY, PROGRESS, FRAME, ERROR, END, HAIR = range(1, 8)
 
 JSON_LIMIT = 1 << 20  # bytes
 MESH_LIMIT = 2_000_000  # vertices or quads; a face has some thousands
 FRAME_LIMIT = 10_000_000  # four days at 25 frames per second
 NAME_LIMIT = 1024  # materials or groups
+STYLE_LIMIT = 200  # bytes of a hair style's name
 
 
 class BackendError(Exception):
@@ -91,6 +93,25 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class Hair:
+    """The hair of a take, at rest on the neutral face; it does not move with expressions.
+
+    Attributes:
+        style: its name.
+        vertices: float32 ``[H, 3]``, axes and units of ``Topology.vertices``.
+        quads: int32 ``[K, 4]``.
+        uv: float32 ``[K, 4, 2]``, one per corner.
+        color: linear RGBA, 0 to 1.
+    """
+
+    style: str
+    vertices: NDArray[np.float32]
+    quads: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    color: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far (0 to 1) a stage (speech, motion, decode) has come."""
 
@@ -106,7 +127,7 @@ class Frame:
     vertices: NDArray[np.float32]
 
 
-Record = Hello | Topology | Progress | Frame
+Record = Hello | Topology | Hair | Progress | Frame
 
 
 def read_take(source: ByteSource) -> Iterator[Record]:
@@ -125,13 +146,28 @@ def read_take(source: ByteSource) -> Iterator[Record]:
     kind, length, _ = _read_header(source)
     _expect(kind, TOPOLOGY, source, length)
     yield _read_topology(source, length, hello)
-    yield from _read_frames(source, hello)
+    header = _read_header(source)
+    if header[0] == HAIR:
+        yield _read_hair(source, header[1])
+        header = _read_header(source)
+    yield from _read_frames(source, hello, header)
 
 
-def _read_frames(source: ByteSource, hello: Hello) -> Iterator[Record]:
+def read_hair(source: ByteSource) -> Hair:
+    """The one HAIR record of ``GET /v1/hair``, checked as in ``read_take``.
+
+    Raises:
+        StreamError: the record was cut off or damaged.
+    """
+    kind, length, _ = _read_header(source)
+    _expect(kind, HAIR, source, length)
+    return _read_hair(source, length)
+
+
+def _read_frames(source: ByteSource, hello: Hello, header: tuple[int, int, int]) -> Iterator[Record]:
     received, checksum = 0, 0
     while True:
-        kind, length, index = _read_header(source)
+        kind, length, index = header
         if kind == PROGRESS:
             yield _parse_progress(_read_json(source, kind, length))
         elif kind == END:
@@ -147,6 +183,7 @@ def _read_frames(source: ByteSource, hello: Hello) -> Iterator[Record]:
             checksum = zlib.crc32(vertices.data.cast("B"), checksum)
             received += 1
             yield Frame(index, vertices)
+        header = _read_header(source)
 
 
 def _read_header(source: ByteSource) -> tuple[int, int, int]:
@@ -243,6 +280,32 @@ def _read_topology(source: ByteSource, length: int, hello: Hello) -> Topology:
         if array.size and not 0 <= array.min() <= array.max() < end:
             raise _unreadable("TOPOLOGY record with an index out of range")
     return topology
+
+
+def _read_hair(source: ByteSource, length: int) -> Hair:
+    if length < HAIR_HEADER.size:
+        raise _unreadable(f"HAIR record of {length} bytes")
+    sizes = bytearray(HAIR_HEADER.size)
+    _read_exactly(source, memoryview(sizes))
+    v, q, name_length, *color = HAIR_HEADER.unpack(sizes)
+    if not (1 <= v <= MESH_LIMIT and 1 <= q <= MESH_LIMIT and 1 <= name_length <= STYLE_LIMIT):
+        raise _unreadable("HAIR record with sizes out of range")
+    if length != HAIR_HEADER.size + name_length + 4 * (3 * v + 4 * q + 8 * q):
+        raise _unreadable(f"HAIR record of {length} bytes")
+    if not all(0.0 <= part <= 1.0 for part in color):
+        raise _unreadable("HAIR record with a colour out of range")
+    name = bytearray(name_length)
+    _read_exactly(source, memoryview(name))
+    hair = Hair(
+        style=name.decode(errors="replace"),
+        vertices=_read_array(source, np.float32, (v, 3)),
+        quads=_read_array(source, np.int32, (q, 4)),
+        uv=_read_array(source, np.float32, (q, 4, 2)),
+        color=(color[0], color[1], color[2], color[3]),
+    )
+    if not 0 <= hair.quads.min() <= hair.quads.max() < v:
+        raise _unreadable("HAIR record with an index out of range")
+    return hair
 
 
 def _read_array(source: ByteSource, kind: type[Number], shape: tuple[int, ...]) -> NDArray[Number]:

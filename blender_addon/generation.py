@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from .client import Setting
-from .frame_stream import BackendError, Frame, Hello, Progress, Topology
+from .frame_stream import BackendError, Frame, Hair, Hello, Progress, Topology
 from .receiver import Failure, Message, SoundRead, TakeReceiver
 from .strip_sound import StripSound
 from .takes import TakeBuilder
@@ -47,6 +47,7 @@ class Generation:
         self._builder = TakeBuilder(scene, sound)
         self._receiver = TakeReceiver(python, sound, settings)
         self._frame_count = 1
+        self._hair: Hair | None = None
         self._received = False
         self._receiver.start()
         current = self
@@ -66,7 +67,11 @@ class Generation:
             BackendError: the take cannot be made; what was built of it is removed.
         """
         try:
-            if self._received:  # in a step of its own, because completing the object takes a while, too
+            if self._hair is not None:  # in a step of its own, because making it takes a while
+                self._builder.add(self._hair)
+                self._hair = None
+                return True
+            if self._received:  # completing the object does, too
                 self.face = self._builder.finish()
                 self._end()
                 return False
@@ -99,6 +104,8 @@ class Generation:
         elif isinstance(message, Progress):
             if message.stage != "decode":  # the frames tell that better
                 self.stage, self.fraction = message.stage, message.fraction
+        elif isinstance(message, Hair):
+            self._hair = message
         elif isinstance(message, (Hello, Topology, Frame)):
             self._builder.add(message)
             self._show_progress(message)

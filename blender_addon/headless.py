@@ -16,9 +16,10 @@ from typing import IO, NamedTuple
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
-from . import compat, face_object, stage
-from .frame_stream import BackendError, ByteSource, Frame, Hello, StreamError, Topology, read_take
+from . import compat, face_object, hair_object, stage
+from .frame_stream import BackendError, ByteSource, Frame, Hair, Hello, StreamError, Topology, read_take
 from .shape_keys import FrameWriter
 
 FIRST_FRAME = 1
@@ -36,7 +37,7 @@ class Still(NamedTuple):
 
 
 def build(source: ByteSource, sound: Path, blend: Path) -> None:
-    """Write a .blend from a record stream: face, shape keys, sound, camera, lights.
+    """Write a .blend from a record stream: face, shape keys, hair, sound, camera, lights.
 
     Args:
         source: records as in docs/protocol.md, read while they come.
@@ -58,13 +59,15 @@ def build(source: ByteSource, sound: Path, blend: Path) -> None:
     face["facetalk"] = json.dumps(asdict(hello))
     writer = FrameWriter(face, scene, FIRST_FRAME, hello.frame_count)
     for record in records:
-        if isinstance(record, Frame):
+        if isinstance(record, Hair):
+            hair_object.create_hair(face, record)
+        elif isinstance(record, Frame):
             writer.write(record.index, record.vertices)
     writer.finish()
     _add_sound(scene, sound)
     scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
     scene.render.engine = WORKBENCH
-    stage.build_stage(scene, topology.vertices)
+    stage.build_stage(scene, _resting_vertices(face))
     _open_on_the_face()
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
 
@@ -96,19 +99,28 @@ def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
 def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
     """Render single pictures, each framed on the neutral head from its own side."""
     scene = bpy.context.scene
-    mesh = bpy.data.objects[FACE_NAME].data
-    rest = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-    mesh.shape_keys.key_blocks[0].points.foreach_get("co", rest)
+    rest = _resting_vertices(bpy.data.objects[FACE_NAME])
     for done, still in enumerate(stills, start=1):
         scene.frame_set(still.frame)
-        stage.frame_view(scene, rest.reshape(-1, 3), still.view)
+        stage.frame_view(scene, rest, still.view)
         _set_picture(scene, still.path)
         bpy.ops.render.render(write_still=True)
         _tell(report, done=done, total=len(stills))
 
 
+def _resting_vertices(face: bpy.types.Object) -> NDArray[np.float32]:
+    """Vertices ``[V, 3]`` of the neutral face and its hair, which is what pictures are framed on."""
+    neutral = face.data.shape_keys.key_blocks[0].points
+    parts = []
+    for points in (neutral, *(hair.data.vertices for hair in hair_object.worn_by(face))):
+        vertices = np.empty(3 * len(points), np.float32)
+        points.foreach_get("co", vertices)
+        parts.append(vertices.reshape(-1, 3))
+    return np.concatenate(parts)
+
+
 def draw_wires(face: bpy.types.Object) -> None:
-    """Draw the mesh's edges over the face, for pictures of its topology (Cycles shows them dark)."""
+    """Draw the mesh's edges over the face or its hair, for pictures of its topology (Cycles shows them dark)."""
     ink = bpy.data.materials.new("Wires")
     ink.use_nodes = True
     shader = next(node for node in ink.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
@@ -146,7 +158,9 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
         first, last = options.range or (scene.frame_start, scene.frame_end)
         render_frames(options.frames, first, last, report)
     if options.wires:
-        draw_wires(bpy.data.objects[FACE_NAME])
+        face = bpy.data.objects[FACE_NAME]
+        for thing in (face, *hair_object.worn_by(face)):
+            draw_wires(thing)
     render_stills(options.still, report)
 
 

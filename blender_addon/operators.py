@@ -13,6 +13,7 @@ from . import backend_process, generation, settings, takes, timeline
 from .backend_check import BackendCheck
 from .frame_stream import BackendError
 from .generation import Generation
+from .hair_change import HairChange
 from .preferences import backend_python
 from .strip_sound import SoundError
 
@@ -231,6 +232,35 @@ class FACETALK_OT_show_take(ReasonedOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class FACETALK_OT_change_hair(SteppedOperator, bpy.types.Operator):
+    """Put the hair chosen here on the active take. Hair that you have changed is kept, hidden"""
+
+    bl_idname = "facetalk.change_hair"
+    bl_label = "Change Hair"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def disabled_reason(cls, context: bpy.types.Context) -> str:
+        """See ``ReasonedOperator.disabled_reason``."""
+        if generation.current is not None:
+            return "A take is being made: wait for it or cancel it."
+        return (
+            "" if takes.active_take(context) is not None else "No take is active: click on a face that was generated."
+        )
+
+    def begin(self, context: bpy.types.Context) -> HairChange:
+        """See ``SteppedOperator.begin``."""
+        python = backend_process.find_python(backend_python(context))
+        return HairChange(python, takes.active_take(context), settings.hair_as_query(context.scene.facetalk))
+
+    def finish(self, context: bpy.types.Context, work: Work) -> Result:
+        """See ``SteppedOperator.finish``."""
+        assert isinstance(work, HairChange)
+        if context.view_layer.objects.active is None:  # it was the old hair
+            context.view_layer.objects.active = work.face
+        return {"FINISHED"}
+
+
 class FACETALK_OT_check_backend(SteppedOperator, bpy.types.Operator):
     """Start the backend and show its version, device and models"""
 
@@ -260,4 +290,10 @@ def _redraw(context: bpy.types.Context) -> None:
                 area.tag_redraw()
 
 
-classes = (FACETALK_OT_generate, FACETALK_OT_cancel, FACETALK_OT_show_take, FACETALK_OT_check_backend)
+classes = (
+    FACETALK_OT_generate,
+    FACETALK_OT_cancel,
+    FACETALK_OT_show_take,
+    FACETALK_OT_change_hair,
+    FACETALK_OT_check_backend,
+)

@@ -84,6 +84,9 @@ def _draw_progress(layout: bpy.types.UILayout, running: generation.Generation) -
 
 def _draw_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     layout.prop(settings, "identity")
+    hair = layout.row(align=True)
+    hair.prop(settings, "hair")
+    hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")
     layout.prop(settings, "seed")
     layout.prop(settings, "intensity")
     row = layout.row(heading="Guidance")

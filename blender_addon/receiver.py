@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .backend_process import Stopped, shared_backend
 from .client import Client, Health, Setting
-from .frame_stream import BackendError, Progress, Record
+from .frame_stream import BackendError, Hair, Progress, Record
 from .strip_sound import SAMPLE_RATE, SoundError, StripSound
 
 QUEUE_RECORDS = 64  # about 15 MB of frames of 20,000 vertices
@@ -34,13 +34,20 @@ class SoundRead:
 
 
 @dataclass(frozen=True)
+class HairRead:
+    """The hair that was asked for has come, ``None`` for a bald head."""
+
+    hair: Hair | None
+
+
+@dataclass(frozen=True)
 class Failure:
     """The thread cannot go on; the message is one sentence for the user."""
 
     message: str
 
 
-Message = Record | SoundRead | Health | Failure
+Message = Record | SoundRead | HairRead | Health | Failure
 
 
 class Receiver:
@@ -176,3 +183,29 @@ class HealthReceiver(Receiver):
         """See ``Receiver.work``; sends Health."""
         backend = shared_backend(self._python)
         self.send(backend.wait_until_ready(self.stopped, lambda stage: self.send(Progress(stage, 0.0)))[1])
+
+
+class HairReceiver(Receiver):
+    """Starts the backend if need be, and receives hair for a face there is already."""
+
+    def __init__(self, python: Path, wish: Mapping[str, Setting]) -> None:
+        super().__init__()
+        self._python = python
+        self._wish = wish
+        self._client: Client | None = None
+
+    def work(self) -> None:
+        """See ``Receiver.work``; sends HairRead."""
+        backend = shared_backend(self._python)
+        self._client, _ = backend.wait_until_ready(self.stopped, lambda stage: self.send(Progress(stage, 0.0)))
+        try:
+            self.send(HairRead(self._client.hair(self._wish)))
+        except BackendError:
+            if self.stopped():
+                raise Stopped from None
+            raise
+
+    def interrupt(self) -> None:
+        """See ``Receiver.interrupt``."""
+        if self._client is not None:
+            self._client.hang_up()

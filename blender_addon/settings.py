@@ -7,16 +7,30 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty,
 from . import backend_process
 from .client import Setting
 
+OWN_HAIR = "as the face"
+BALD = "bald"
+
 
 def _known_identities(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
     health = backend_process.last_health
     return list(health.identities) if health is not None else ["average"]
 
 
+def _known_hair(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
+    health = backend_process.last_health
+    return [OWN_HAIR, BALD, *(health.hair_styles if health is not None else ())]
+
+
 class FaceTalkSettings(bpy.types.PropertyGroup):
     """The settings of the next take."""
 
     identity: StringProperty(name="Face", description="Whose head speaks", default="average", search=_known_identities)
+    hair: StringProperty(
+        name="Hair",
+        description=f"A hair style, {BALD}, or {OWN_HAIR}: the hair that comes with it",
+        default=OWN_HAIR,
+        search=_known_hair,
+    )
     seed: IntProperty(
         name="Seed", description="Every seed is another performance; the same seed is the same one", min=0
     )
@@ -53,9 +67,15 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
         "fps": fps,
         "intensity": round(settings.intensity, 6),  # Blender keeps 32 bits; the decimal is what was typed
     }
+    query.update(hair_as_query(settings))
     if settings.use_guidance:
         query["guidance"] = round(settings.guidance, 6)
     return query
+
+
+def hair_as_query(settings: FaceTalkSettings) -> dict[str, Setting]:
+    """The wish for hair as a query value: nothing for the face's own."""
+    return {} if settings.hair in ("", OWN_HAIR) else {"hair": settings.hair}
 
 
 classes = (FaceTalkSettings,)

@@ -13,8 +13,8 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import face_object, shape_keys
-from .frame_stream import BackendError, Frame, Hello, Topology
+from . import face_object, hair_object, shape_keys
+from .frame_stream import BackendError, Frame, Hair, Hello, Topology
 from .strip_sound import StripSound
 
 COLLECTION = "FaceTalk"
@@ -22,7 +22,10 @@ NAME_LENGTH = 40  # characters of the strip's name that go into the object's
 
 
 class FaceTalkTake(bpy.types.PropertyGroup):
-    """Where a face object comes from. Kept on the object: it survives saving, appending and linking."""
+    """Where a face object comes from. Kept on the object: it survives saving, appending and linking.
+
+    What hangs on a face has the same group, and uses the two last.
+    """
 
     is_take: BoolProperty(options={"HIDDEN"}, description="Whether the object is a complete take")
     number: IntProperty(name="Take", description="Counts the takes of one strip")
@@ -38,6 +41,8 @@ class FaceTalkTake(bpy.types.PropertyGroup):
     models: StringProperty(name="Models", description="The model bundles that made the take")
     backend_version: StringProperty(name="Backend", description="Version of the backend")
     device: StringProperty(name="Device", description="Where the models ran")
+    hidden_in_view: BoolProperty(options={"HIDDEN"}, description="Hidden in views because the take is")
+    hidden_in_render: BoolProperty(options={"HIDDEN"}, description="Hidden in renders because the take is")
 
 
 def takes_of(scene: bpy.types.Scene, strip: str | None = None) -> list[bpy.types.Object]:
@@ -52,9 +57,37 @@ def unused_seed(scene: bpy.types.Scene, strip: str) -> int:
 
 
 def show_only(scene: bpy.types.Scene, shown: bpy.types.Object) -> None:
-    """Show one take and hide the others of its strip, in the view and in renders."""
+    """Show one take and hide the others of its strip, in the view and in renders, with all that hangs on them."""
     for face in takes_of(scene, shown.facetalk.strip):
         face.hide_viewport = face.hide_render = face != shown
+        _hide_with(face)
+
+
+def active_take(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The take that is worked on: the active object, or the one it hangs on."""
+    active = context.view_layer.objects.active
+    while active is not None and not active.facetalk.is_take:
+        active = active.parent
+    return active
+
+
+def dress(face: bpy.types.Object, hair: Hair | None) -> None:
+    """Give a face other hair, or none. Hair the animator has changed is kept, hidden; an own groom is left alone."""
+    for kept in hair_object.take_off(face):
+        kept.facetalk.hidden_in_view = kept.facetalk.hidden_in_render = False  # it stays hidden
+    if hair is not None:
+        hair_object.create_hair(face, hair)
+    _hide_with(face)
+
+
+def _hide_with(face: bpy.types.Object) -> None:
+    """Blender hides no children with their parent. What was hidden before stays so when the face is shown again."""
+    for child in face.children_recursive:
+        own = child.facetalk
+        if own.hidden_in_view or not child.hide_viewport:
+            child.hide_viewport = own.hidden_in_view = face.hide_viewport
+        if own.hidden_in_render or not child.hide_render:
+            child.hide_render = own.hidden_in_render = face.hide_render
 
 
 class TakeBuilder:
@@ -70,13 +103,15 @@ class TakeBuilder:
         self._hello: Hello | None = None
         self._name = ""
         self._uid = 0
+        self._hair_name = ""
+        self._hair_uid = 0
         self._writer: shape_keys.FrameWriter | None = None
 
     def sound_read(self, sha256: str) -> None:
         """The sound was decoded."""
         self._sound_sha256 = sha256
 
-    def add(self, record: Hello | Topology | Frame) -> None:
+    def add(self, record: Hello | Topology | Hair | Frame) -> None:
         """Take in one record.
 
         Raises:
@@ -86,6 +121,8 @@ class TakeBuilder:
             self._hello = record
         elif isinstance(record, Topology):
             self._create(record)
+        elif isinstance(record, Hair):
+            self._create_hair(record)
         else:
             self._face()
             assert self._writer is not None, "the stream's reader has checked that TOPOLOGY comes first"
@@ -106,9 +143,9 @@ class TakeBuilder:
 
     def discard(self) -> None:
         """Remove what was built so far, if it is still there."""
-        face = bpy.data.objects.get(self._name)
-        if face is not None and face.session_uid == self._uid:
-            remove(face)
+        for thing in (find(self._hair_name, self._hair_uid), find(self._name, self._uid)):
+            if thing is not None:
+                remove(thing)
 
     def _create(self, topology: Topology) -> None:
         scene = self._scene()
@@ -123,6 +160,11 @@ class TakeBuilder:
         assert self._hello is not None, "the stream's reader has checked that HELLO comes first"
         self._record_origin(face.facetalk, self._hello, number)
         self._writer = shape_keys.FrameWriter(face, scene, self._sound.first_frame, self._hello.frame_count)
+
+    def _create_hair(self, record: Hair) -> None:
+        hair = hair_object.create_hair(self._face(), record)
+        self._hair_name, self._hair_uid = hair.name, hair.session_uid
+        _hide_with(self._face())
 
     def _record_origin(self, take: FaceTalkTake, hello: Hello, number: int) -> None:
         take.number = number
@@ -144,19 +186,25 @@ class TakeBuilder:
         return scene
 
     def _face(self) -> bpy.types.Object:
-        face = bpy.data.objects.get(self._name)
-        if face is None or face.session_uid != self._uid:
+        face = find(self._name, self._uid)
+        if face is None:
             raise BackendError("The face was removed, renamed or undone while it was being made: generate again.")
         return face
 
 
-def remove(face: bpy.types.Object) -> None:
-    """Delete a face object and all that only it used: mesh, shape keys, action, materials, collection."""
-    mesh = face.data
+def find(name: str, uid: int) -> bpy.types.Object | None:
+    """The object of this name, if it is still the one with this ``session_uid``."""
+    thing = bpy.data.objects.get(name)
+    return thing if thing is not None and thing.session_uid == uid else None
+
+
+def remove(thing: bpy.types.Object) -> None:
+    """Delete a face or its hair and all that only it used: mesh, shape keys, action, materials, collection."""
+    mesh = thing.data
     keys = mesh.shape_keys
     action = keys.animation_data.action if keys is not None and keys.animation_data is not None else None
-    parts = [*mesh.materials, *([action] if action is not None else []), *face.users_collection]
-    bpy.data.objects.remove(face)
+    parts = [*mesh.materials, *([action] if action is not None else []), *thing.users_collection]
+    bpy.data.objects.remove(thing)
     bpy.data.meshes.remove(mesh)
     bpy.data.batch_remove([part for part in parts if _is_unused(part)])
 

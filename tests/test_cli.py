@@ -103,10 +103,10 @@ def test_animate_hands_everything_on(
     written: list[SimpleNamespace], line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blend, video = tmp_path / "out.blend", tmp_path / "out.mp4"
-    options = ["--identity", "ann", "--seed", 7, "--fps", 24, "--guidance", 1.5, "--steps", 6]
+    options = ["--identity", "ann", "--seed", 7, "--fps", 24, "--guidance", 1.5, "--steps", 6, "--hair", "bob"]
     assert run("animate", line, "--blend", blend, "--video", video, *options) == 0
     (call,) = written
-    assert call.settings == TakeSettings("ann", seed=7, fps=24.0, guidance=1.5, steps=6)
+    assert call.settings == TakeSettings("ann", seed=7, fps=24.0, guidance=1.5, steps=6, hair="bob")
     assert call.clip.seconds == 1.0
     assert (call.sound, call.blend, call.video) == (line, blend, video)
     output = capsys.readouterr().out

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import cli_head, presets
+from facetalk import cli_bench, cli_head, presets
 from facetalk.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_head.app, name="head")
+app.add_typer(cli_bench.app, name="bench")
 
 PACKAGES = ("facetalk", "torch", "transformers", "numpy", "soundfile", "imageio-ffmpeg", "fastapi", "bpy")
 BUNDLES = {
@@ -79,6 +80,9 @@ def animate(
     blend: Annotated[Path | None, typer.Option(help="The Blender file to write.")] = None,
     video: Annotated[Path | None, typer.Option(help="The preview to write, .mp4.")] = None,
     identity: Annotated[str, typer.Option(help="Whose face.")] = "average",
+    hair: Annotated[
+        str | None, typer.Option(metavar="STYLE", help="A hair style, or bald; the face's own if left out.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
@@ -102,7 +106,7 @@ def animate(
     from facetalk.export import write_take
     from facetalk.take import TakeSettings
 
-    settings = TakeSettings(identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps)
+    settings = TakeSettings(identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair)
     with _stage_bars() as clock:
         write_take(animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}

@@ -3,10 +3,15 @@
 Free of torch, so that the service can answer before the models are loaded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facetalk.errors import UserError
+
+BALD = "bald"  # the hair of a head without any
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class TakeSettings:
         guidance: how strictly the motion follows the speech; ``None`` for the model's own value.
         steps: denoising steps; ``None`` for the model's own value.
         intensity: factor on the expression; 0 keeps the face neutral, 1 is as sampled.
+        hair: one of ``Animator.hair_styles()``, or ``BALD``; ``None`` for the identity's own.
     """
 
     identity: str = "average"
@@ -28,6 +34,7 @@ class TakeSettings:
     guidance: float | None = None
     steps: int | None = None
     intensity: float = 1.0
+    hair: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,3 +48,17 @@ class FrameBatch:
 
     first: int
     vertices: NDArray[np.float32]
+
+
+def require_hair(hair: str | None, styles: Sequence[str]) -> None:
+    """Check a wish for hair.
+
+    Args:
+        hair: as in ``TakeSettings.hair``.
+        styles: the hair styles there are.
+
+    Raises:
+        UserError: there is no such style.
+    """
+    if hair is not None and hair not in (BALD, *styles):
+        raise UserError(f"There is no hair style {hair}: choose one of {', '.join((BALD, *styles))}.")

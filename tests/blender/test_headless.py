@@ -10,13 +10,15 @@ import bpy
 import numpy as np
 import pytest
 import soundfile
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 
 from blender_addon import headless, stage
 from blender_addon.frame_stream import StreamError
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import TakeSettings
-from tests.service.fake_animator import FakeAnimator, frame_vertices
+from tests.service.fake_animator import FakeAnimator, frame_vertices, grid_hair
 
 FPS = 30000 / 1001
 SIDE = 4
@@ -93,6 +95,34 @@ def test_pictures_show_a_face_before_the_backdrop(blend: Path, tmp_path: Path) -
     assert np.abs(center - corner).max() > 0.2, "the grid fills the middle and not the corner"
     # the grid has no depth, so from the side there is next to nothing
     assert np.abs(_pixels(side)[32, 30, :3] - corner).max() < 0.05
+
+
+def test_hair_is_in_the_file_and_in_the_pictures(sound: Path, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    animator = cast(stream.TakeSource, FakeAnimator(side=SIDE))
+    stream.write_take(out.write, animator, CLIP, TakeSettings(fps=FPS, hair="bob"))
+    blend = tmp_path / "line.blend"
+    headless.build(io.BytesIO(out.getvalue()), sound, blend)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    scene, face = bpy.context.scene, bpy.data.objects[headless.FACE_NAME]
+    (hair,) = face.children
+    assert json.loads(face["facetalk"])["settings"]["hair"] == hair["facetalk_hair_style"] == "bob"
+    assert hair.name in scene.objects
+    np.testing.assert_array_equal(
+        np.array([v.co for v in hair.data.vertices], np.float32), grid_hair(3, "bob").vertices
+    )
+    assert [modifier.type for modifier in hair.modifiers] == ["SUBSURF"]
+    # the hair reaches 5 cm above the face, and the picture goes as far
+    top = world_to_camera_view(scene, scene.camera, Vector((0.0, 0.08, 0.15)))
+    assert 0.9 < top.y < 1.0
+    picture = tmp_path / "picture.png"
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    headless.render_stills([headless.Still(2, "front", picture)], io.StringIO())
+    with_hair = _pixels(picture)
+    hair.hide_render = True
+    headless.render_stills([headless.Still(2, "front", tmp_path / "bald.png")], io.StringIO())
+    assert np.abs(with_hair - _pixels(tmp_path / "bald.png"))[46:58, 32, :3].max() > 0.1
 
 
 def test_a_cut_stream_leaves_no_file(records: bytes, sound: Path, tmp_path: Path) -> None:

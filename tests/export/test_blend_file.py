@@ -76,6 +76,22 @@ def test_a_take_becomes_two_files(speech: Path, out: Path) -> None:
     assert "frame=    5" in description
 
 
+def test_hair_that_does_not_exist_is_said_before_any_work(speech: Path, out: Path) -> None:
+    animator = FakeAnimator()
+    with pytest.raises(UserError, match="no hair style mohawk"):
+        write_take(
+            cast(TakeSource, animator),
+            load_clip(speech),
+            TakeSettings(hair="mohawk"),
+            sound=speech,
+            blend=out / "line.blend",
+            video=None,
+            progress=lambda stage, fraction: None,
+        )
+    assert animator.seen == []
+    assert list(out.iterdir()) == []
+
+
 def test_only_a_video(speech: Path, out: Path) -> None:
     report = write_take(
         cast(TakeSource, FakeAnimator()),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,23 @@ from numpy.typing import NDArray
 
 from facetalk.errors import UserError
 from facetalk.service.stream import Progress
-from facetalk.take import FrameBatch, TakeSettings
+from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair
 
 if TYPE_CHECKING:
     from facetalk.clip import Clip
+
+HAIR_COLOR = (0.25, 0.125, 0.0625, 1.0)
+
+
+@dataclass(frozen=True)
+class GridHair:
+    """The attributes of ``facetalk.topology.template.HairMesh``, a grid that hangs behind the face."""
+
+    style: str
+    vertices: NDArray[np.float32]
+    quads: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    color: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,7 @@ class GridMesh:
     material_index: NDArray[np.int32]
     colors: NDArray[np.float32]
     groups: dict[str, NDArray[np.int32]]
+    hair: GridHair | None = None
 
 
 def grid_mesh(side: int) -> GridMesh:
@@ -46,6 +60,12 @@ def grid_mesh(side: int) -> GridMesh:
     )
 
 
+def grid_hair(side: int, style: str) -> GridHair:
+    grid = grid_mesh(side)
+    behind = np.array([0.0, 0.05 + 0.01 * len(style), 0.05], np.float32)
+    return GridHair(style, grid.vertices + behind, grid.quads, grid.uv, HAIR_COLOR)
+
+
 def frame_vertices(side: int, index: int, seed: int) -> NDArray[np.float32]:
     """What frame ``index`` of a take with ``seed`` must be, anywhere."""
     return grid_mesh(side).vertices + np.float32(0.001) * np.float32(index + 1 + seed)
@@ -56,6 +76,7 @@ class FakeAnimator:
     """The interface of ``facetalk.animate.Animator``."""
 
     side: int = 4
+    hair_side: int = 3
     motion_steps: int = 5
     motion_step_seconds: float = 0.0
     batch_frames: int = 4
@@ -69,10 +90,17 @@ class FakeAnimator:
     def identities(self) -> list[str]:
         return ["average", "second"]
 
-    def mesh(self, identity: str) -> GridMesh:
+    def hair_styles(self) -> list[str]:
+        return ["bob", "curls"]
+
+    def mesh(self, identity: str, hair: str | None = None) -> GridMesh:
+        """``average`` is bald, ``second`` wears a bob, unless other hair is asked for."""
+        require_hair(hair, self.hair_styles())
         if identity not in self.identities():
             raise UserError(f"There is no identity {identity}: choose one of {', '.join(self.identities())}.")
-        return grid_mesh(self.side)
+        style = hair or {"average": BALD, "second": "bob"}[identity]
+        worn = None if style == BALD else grid_hair(self.hair_side, style)
+        return replace(grid_mesh(self.side), hair=worn)
 
     def frame_count(self, clip: "Clip", fps: float) -> int:
         return int(np.ceil(len(clip.samples) / 16000 * fps))

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from blender_addon.backend_process import BackendProcess, Stopped
 from blender_addon.client import Client
-from blender_addon.frame_stream import BackendError, Frame, Hello, Progress
-from tests.service.fake_animator import frame_vertices
+from blender_addon.frame_stream import BackendError, Frame, Hair, Hello, Progress
+from tests.service.fake_animator import frame_vertices, grid_hair
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
 SECOND = np.sin(np.linspace(0, 440 * 2 * np.pi, 16000)).astype(np.float32)
@@ -104,6 +104,7 @@ def test_health_names_what_runs(shared: Client) -> None:
     health = shared.health()
     assert (health.status, health.device, health.models) == ("ready", "cpu", ("fake-head", "fake-motion"))
     assert health.identities == ("average", "second")
+    assert health.hair_styles == ("bob", "curls")
     assert health.version
 
 
@@ -136,6 +137,7 @@ def test_a_wrong_token_is_refused(shared: Client, token: str) -> None:
         ("POST", "/v1/jobs"),
         ("DELETE", "/v1/jobs/x"),
         ("GET", "/v1/jobs/x/stream"),
+        ("GET", "/v1/hair"),
     ):
         assert call(shared, method, path, Authorization=token)[0] == 401
 
@@ -247,6 +249,44 @@ def test_an_identity_that_does_not_exist_is_named(shared: Client) -> None:
     job = shared.create_job(SECOND, 16000, {"identity": "nobody"})
     with pytest.raises(BackendError, match=r"^There is no identity nobody: choose one of average, second\.$"):
         list(shared.stream(job))
+
+
+def hair_in(client: Client, **settings: str) -> str | None:
+    """The style that a take with these settings wears."""
+    records = list(client.stream(client.create_job(SECOND, 16000, settings)))
+    return next((record.style for record in records if isinstance(record, Hair)), None)
+
+
+def test_hair_is_the_identitys_own_unless_asked_for(shared: Client) -> None:
+    assert hair_in(shared, identity="average") is None
+    assert hair_in(shared, identity="second") == "bob"
+    assert hair_in(shared, identity="second", hair="curls") == "curls"
+    assert hair_in(shared, identity="second", hair="bald") is None
+
+
+def test_hair_alone_needs_no_take(shared: Client) -> None:
+    hair = shared.hair({"identity": "second", "hair": "curls"})
+    assert hair is not None
+    assert hair.style == "curls"
+    assert np.array_equal(hair.vertices, grid_hair(3, "curls").vertices)
+    assert shared.hair({"identity": "average"}) is None
+
+
+@pytest.mark.parametrize("ask", [lambda c, s: c.create_job(SECOND, 16000, s), lambda c, s: c.hair(s)])
+def test_hair_that_does_not_exist_is_named(shared: Client, ask: Callable[[Client, dict[str, str]], object]) -> None:
+    with pytest.raises(BackendError, match=r"^There is no hair style mohawk: choose one of bald, bob, curls\.$"):
+        ask(shared, {"hair": "mohawk"})
+    with pytest.raises(BackendError, match="hair"):
+        ask(shared, {"hair": "x" * 201})
+
+
+def test_hair_waits_for_a_take_to_end(start: Start) -> None:
+    client = ready(start(motion_steps=1000, motion_step_seconds=0.02))
+    stream = client.stream(client.create_job(SECOND, 16000, {}))
+    next(stream)
+    other = Client(client._port, client._headers["Authorization"].removeprefix("Bearer "))
+    with pytest.raises(BackendError, match="making another take"):
+        other.hair({})
 
 
 def test_an_error_in_the_middle_arrives_as_its_sentence(start: Start) -> None:

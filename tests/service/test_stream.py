@@ -4,18 +4,28 @@ import io
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from blender_addon import frame_stream
-from blender_addon.frame_stream import BackendError, Frame, Hello, Progress, StreamError, Topology, read_take
+from blender_addon.frame_stream import (
+    BackendError,
+    Frame,
+    Hair,
+    Hello,
+    Progress,
+    StreamError,
+    Topology,
+    read_hair,
+    read_take,
+)
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import FrameBatch, TakeSettings
-from tests.service.fake_animator import FakeAnimator, frame_vertices, grid_mesh
+from tests.service.fake_animator import HAIR_COLOR, FakeAnimator, frame_vertices, grid_hair, grid_mesh
 
 Part = tuple[int, bytes, int]  # type, payload, frame index
 
@@ -26,10 +36,17 @@ def clip(seconds: float = 0.5) -> Clip:
     return Clip(np.zeros(round(seconds * 16000), np.float32))
 
 
-def written(animator: FakeAnimator | None = None) -> bytes:
+def written(animator: FakeAnimator | None = None, hair: str | None = None) -> bytes:
     out = io.BytesIO()
-    stream.write_take(out.write, cast(Any, animator or FakeAnimator()), clip(), SETTINGS)
+    stream.write_take(out.write, cast(Any, animator or FakeAnimator()), clip(), replace(SETTINGS, hair=hair))
     return out.getvalue()
+
+
+def hair_payload(
+    vertices: int = 16, quads: int = 9, name: bytes = b"bob", color: tuple[float, ...] = HAIR_COLOR, body: int = 624
+) -> bytes:
+    """A HAIR payload of any sizes, in truth 16 vertices and 9 quads, all of whose numbers are 0."""
+    return struct.pack("<III4f", vertices, quads, len(name), *color) + name + bytes(body)
 
 
 def record(kind: int, payload: bytes, index: int = 0) -> bytes:
@@ -70,12 +87,103 @@ def test_round_trip_of_a_whole_take() -> None:
     assert stages == ["speech"] + ["motion"] * 5 + ["decode"] * 3
 
 
+def test_round_trip_of_hair() -> None:
+    records = list(read_take(io.BytesIO(written(hair="curls"))))
+    hello, _, hair = records[:3]
+    assert isinstance(hello, Hello)
+    assert isinstance(hair, Hair)
+    sent = grid_hair(3, "curls")
+    assert hello.settings["hair"] == hair.style == "curls"
+    assert hair.color == HAIR_COLOR
+    for name in ("vertices", "quads", "uv"):
+        assert np.array_equal(getattr(hair, name), getattr(sent, name)), name
+    assert sum(isinstance(item, Frame) for item in records) == 12
+
+
+def test_a_bald_head_has_no_hair_record() -> None:
+    assert frame_stream.HAIR not in [kind for kind, _, _ in split(written())]
+    assert frame_stream.HAIR not in [kind for kind, _, _ in split(written(hair="bald"))]
+    assert frame_stream.HAIR in [kind for kind, _, _ in split(written(hair="bob"))]
+
+
+def test_hair_alone_is_the_same_record() -> None:
+    hair = read_hair(io.BytesIO(stream.hair_record(cast(Any, grid_hair(3, "tr\u00e8s long")))))
+    assert hair.style == "tr\u00e8s long"
+    with pytest.raises(StreamError, match="record of type 3 where type 7 belongs"):
+        read_hair(io.BytesIO(stream.progress_record("speech", 0.0)))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        hair_payload()[:27],
+        hair_payload()[:-4],
+        hair_payload(body=628),
+        hair_payload(vertices=0, body=432),
+        hair_payload(quads=0, body=192),
+        hair_payload(vertices=0xFFFFFFFF),
+        hair_payload(quads=0xFFFFFFFF),
+        hair_payload(name=b""),
+        hair_payload(name=b"b" * 201),
+        hair_payload(color=(2.0, 0.0, 0.0, 1.0)),
+        hair_payload(color=(float("nan"), 0.0, 0.0, 1.0)),
+        hair_payload(body=0) + bytes(192) + b"\xff" * 432,  # indices of -1
+        hair_payload(body=0) + bytes(192) + struct.pack("<36i", *[16] * 36) + bytes(288),  # one too high
+    ],
+)
+def test_impossible_hair_is_refused(payload: bytes) -> None:
+    start = b"".join(record(*part) for part in split(written())[:2])
+    with pytest.raises(StreamError, match="HAIR"):
+        list(read_take(io.BytesIO(start + record(frame_stream.HAIR, payload))))
+    whole = list(frame_stream.read_take(io.BytesIO(start + record(frame_stream.HAIR, hair_payload()) + rest_of_take())))
+    assert isinstance(whole[2], Hair), "the same without the fault is read"
+
+
+def rest_of_take() -> bytes:
+    return b"".join(record(*part) for part in split(written())[2:])
+
+
+def test_hair_takes_no_memory_before_its_sizes_are_checked() -> None:
+    largest = struct.pack("<III4f", 2_000_000, 2_000_000, 200, *HAIR_COLOR)
+
+    class Sizes:
+        """Fails when an array is asked of it."""
+
+        def __init__(self, content: bytes) -> None:
+            self.source = io.BytesIO(content)
+
+        def readinto(self, buffer: memoryview, /) -> int:
+            assert len(buffer) <= len(largest)
+            return self.source.readinto(buffer)
+
+    for length in (0xFFFFFFFF, 100, 28):
+        header = struct.pack("<4sIII", b"FTLK", frame_stream.HAIR, length, 0)
+        with pytest.raises(StreamError, match=f"HAIR record of {length} bytes"):
+            read_hair(Sizes(header + largest))
+
+
+def test_random_damage_to_hair_is_an_error_or_harmless() -> None:
+    generator = np.random.default_rng(0)
+    clean = stream.hair_record(cast(Any, grid_hair(3, "bob")))
+    refused = 0
+    for _ in range(400):
+        damaged = bytearray(clean)
+        for at in generator.integers(0, len(clean), 3):
+            damaged[at] = generator.integers(0, 256)
+        try:
+            hair = read_hair(io.BytesIO(bytes(damaged)))
+        except BackendError:
+            refused += 1
+        else:
+            assert 0 <= hair.quads.min() <= hair.quads.max() < len(hair.vertices)
+    assert refused > 40
+
+
 def test_both_ends_have_the_same_constants() -> None:
-    assert (stream.PROTOCOL, stream.MAGIC, stream.HEADER.format) == (
-        frame_stream.PROTOCOL,
-        frame_stream.MAGIC,
-        frame_stream.HEADER.format,
-    )
+    for name in ("PROTOCOL", "MAGIC", "HEADER", "HAIR_HEADER"):
+        ours, theirs = getattr(frame_stream, name), getattr(stream, name)
+        assert getattr(ours, "format", ours) == getattr(theirs, "format", theirs), name
     assert {kind.name: getattr(frame_stream, kind.name) for kind in stream.RecordType} == {
         kind.name: kind.value for kind in stream.RecordType
     }
@@ -109,8 +217,8 @@ def test_an_error_record_is_raised_with_its_message() -> None:
 
 def test_another_protocol_version_is_named() -> None:
     kind, payload, _ = split(written())[0]
-    hello = json.loads(payload) | {"protocol": 2}
-    with pytest.raises(StreamError, match="protocol version 2, this add-on version 1"):
+    hello = json.loads(payload) | {"protocol": 1}
+    with pytest.raises(StreamError, match="protocol version 1, this add-on version 2"):
         list(read_take(io.BytesIO(record(kind, json.dumps(hello).encode()))))
 
 
@@ -159,6 +267,9 @@ def test_a_length_is_checked_before_memory_is_taken() -> None:
         lambda parts: [parts[0], (2, b"\xff" * len(parts[1][1]), 0)],  # indices out of range
         lambda parts: [*parts[:2], (3, b"not json", 0)],
         lambda parts: [*parts[:2], (99, b"", 0)],
+        lambda parts: [parts[0], (7, hair_payload(), 0)],  # hair before the face
+        lambda parts: [*parts[:2], (7, hair_payload(), 0), (7, hair_payload(), 0)],  # hair twice
+        lambda parts: [*parts[:3], (7, hair_payload(), 0)],  # hair too late
     ],
 )
 def test_damaged_records_are_refused(damage: Callable[[list[Part]], list[Part]]) -> None:

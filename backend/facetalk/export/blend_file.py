@@ -76,7 +76,7 @@ def write_take(
         seconds: dict[str, float] = {}
         progress("prepare", 0.0)
         extracted = extract_sound(sound, scratch)
-        animator.mesh(settings.identity)  # lands the template on the face, once: no part of animating it
+        animator.mesh(settings.identity, settings.hair)  # lands the template on the face, once: no part of animating it
         progress("prepare", 1.0)
         _write_blend(_Watched(animator, progress), clip, settings, extracted, staged_blend, seconds)
         if staged_video is not None:
@@ -123,8 +123,11 @@ class _Watched:
     def identities(self) -> Sequence[str]:
         return self.animator.identities()
 
-    def mesh(self, identity: str) -> "FaceMesh":
-        return self.animator.mesh(identity)
+    def hair_styles(self) -> Sequence[str]:
+        return self.animator.hair_styles()
+
+    def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
+        return self.animator.mesh(identity, hair)
 
     def frame_count(self, clip: "Clip", fps: float) -> int:
         return self.animator.frame_count(clip, fps)

@@ -24,8 +24,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from facetalk.clip import Clip, clip_from_pcm
 from facetalk.errors import UserError
 from facetalk.service.jobs import BusyError, Job, Jobs, UnknownJobError
-from facetalk.service.stream import PROTOCOL, TakeSource
-from facetalk.take import TakeSettings
+from facetalk.service.stream import PROTOCOL, TakeSource, hair_record
+from facetalk.take import TakeSettings, require_hair
 
 HOST = "127.0.0.1"
 TOKEN_VARIABLE = "FACETALK_TOKEN"
@@ -61,6 +61,7 @@ class AnimatorLoader:
             "device": str(self._animator.device),
             "models": list(self._animator.models),
             "identities": list(self._animator.identities()),
+            "hair_styles": list(self._animator.hair_styles()),
         }
 
     def get(self) -> TakeSource:
@@ -81,12 +82,18 @@ class AnimatorLoader:
             self._failure = f"The models could not be loaded ({type(error).__name__}: {error}): see the log."
 
 
-class JobQuery(BaseModel):
-    """The query of ``POST /v1/jobs``: ``TakeSettings``, and what the samples in the body are."""
+class HairQuery(BaseModel):
+    """The query of ``GET /v1/hair``: what ``TakeSettings`` says of the looks."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     identity: str = Field("average", max_length=200)
+    hair: str | None = Field(None, max_length=200)
+
+
+class JobQuery(HairQuery):
+    """The query of ``POST /v1/jobs``: ``TakeSettings``, and what the samples in the body are."""
+
     seed: int = Field(0, ge=0, lt=1 << 63)
     fps: float = Field(25.0, ge=1, le=1000)
     guidance: float | None = Field(None, ge=0, le=100)
@@ -138,11 +145,22 @@ def _add_routes(app: FastAPI, loader: AnimatorLoader, jobs: Jobs) -> None:
     @app.post("/v1/jobs", status_code=201)
     async def create_job(request: Request, query: Annotated[JobQuery, Query()]) -> dict[str, Any]:
         animator = loader.get()
+        require_hair(query.hair, animator.hair_styles())
         jobs.check_free()  # before the body is read: it may be large
         clip = await _read_clip(request, query)
         job = Job(animator, clip, query.settings())
         jobs.submit(job)
         return {"id": job.id, "frame_count": animator.frame_count(clip, query.fps)}
+
+    @app.get("/v1/hair")
+    def make_hair(query: Annotated[HairQuery, Query()]) -> Response:
+        animator = loader.get()
+        require_hair(query.hair, animator.hair_styles())
+        jobs.check_free()
+        hair = animator.mesh(query.identity, query.hair).hair
+        if hair is None:
+            return Response(status_code=204)
+        return Response(hair_record(hair), media_type="application/octet-stream")
 
     @app.get("/v1/jobs/{job_id}/stream")
     def stream_job(job_id: str) -> StreamingResponse:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:  # these import torch, which costs seconds that a starting ser
     import torch
 
     from facetalk.clip import Clip
-    from facetalk.topology.template import FaceMesh
+    from facetalk.topology.template import FaceMesh, HairMesh
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
+HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
 
 Progress = Callable[[str, float], None]
 Sink = Callable[[bytes], object]  # takes one or more whole records; may block, may raise Cancelled
@@ -36,6 +37,7 @@ class RecordType(IntEnum):
     FRAME = 4
     ERROR = 5
     END = 6
+    HAIR = 7
 
 
 class TakeSource(Protocol):
@@ -52,8 +54,11 @@ class TakeSource(Protocol):
     def identities(self) -> Sequence[str]:
         """Names of the faces on offer."""
 
-    def mesh(self, identity: str) -> "FaceMesh":
-        """The neutral face of one identity."""
+    def hair_styles(self) -> Sequence[str]:
+        """Names of the hair styles on offer, without ``BALD``."""
+
+    def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
+        """The neutral face of one identity, with hair as ``TakeSettings.hair`` says."""
 
     def frame_count(self, clip: "Clip", fps: float) -> int:
         """How many frames the clip becomes."""
@@ -75,10 +80,12 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
         UserError: the clip or the settings cannot be used. The stream then lacks its END.
         Cancelled: the sink raised it.
     """
-    mesh = source.mesh(settings.identity)
+    mesh = source.mesh(settings.identity, settings.hair)
     frame_count = source.frame_count(clip, settings.fps)
     sink(hello_record(mesh, frame_count, settings, models=source.models, device=str(source.device)))
     sink(topology_record(mesh))
+    if mesh.hair is not None:
+        sink(hair_record(mesh.hair))
 
     def report(stage: str, fraction: float) -> None:
         sink(progress_record(stage, fraction))
@@ -131,6 +138,18 @@ def topology_record(mesh: "FaceMesh") -> bytes:
         *(np.ascontiguousarray(members, dtype="<i4") for members in mesh.groups.values()),
     ]
     return _record(RecordType.TOPOLOGY, b"".join(array.tobytes() for array in arrays))
+
+
+def hair_record(hair: "HairMesh") -> bytes:
+    """The HAIR record: sizes and colour, the style's name, and the mesh's arrays one after the other."""
+    style = hair.style.encode()
+    arrays = [
+        np.ascontiguousarray(hair.vertices, dtype="<f4"),
+        np.ascontiguousarray(hair.quads, dtype="<i4"),
+        np.ascontiguousarray(hair.uv, dtype="<f4"),
+    ]
+    sizes = HAIR_HEADER.pack(len(hair.vertices), len(hair.quads), len(style), *hair.color)
+    return _record(RecordType.HAIR, b"".join([sizes, style, *(array.tobytes() for array in arrays)]))
 
 
 def progress_record(stage: str, fraction: float) -> bytes:

@@ -1,0 +1,121 @@
+"""Hair as an object of its own, a child of the face: it does not move with expressions, so it needs no shape keys.
+
+What the animator has changed belongs to the animator. Hair bears a fingerprint of all that was set when it was
+made; as long as that fits, FaceTalk may delete the object. Else it is kept, hidden, and never touched again.
+"""
+
+import zlib
+
+import bpy
+import numpy as np
+from mathutils import Color
+
+from .face_object import COLOR_ATTRIBUTE, UV_MAP, Look, fill_quads, shared_material
+from .frame_stream import Hair
+
+FINGERPRINT = "facetalk_hair"  # custom property of the object
+STYLE = "facetalk_hair_style"  # another, for people and scripts
+ROUGHNESS = 0.55
+ANISOTROPY = 0.4  # without a tangent of its own the shader's runs round the vertical axis: a ring of light
+
+
+def create_hair(face: bpy.types.Object, hair: Hair) -> bpy.types.Object:
+    """New hair on a face, in the face's collections, shown, and smoothed as the face is.
+
+    Args:
+        face: becomes its parent.
+        hair: its indices in range, as the reader has checked.
+
+    Returns:
+        A mesh object without shape keys.
+    """
+    name = f"{face.name} Hair"
+    mesh = bpy.data.meshes.new(name)
+    fill_quads(mesh, hair.vertices, hair.quads, hair.uv)
+    _fill_color(mesh, hair)
+    mesh.materials.append(_material(hair))
+    made = bpy.data.objects.new(name, mesh)
+    made.parent = face
+    for collection in face.users_collection:
+        collection.objects.link(made)
+    for modifier in face.modifiers:
+        if modifier.type == "SUBSURF":
+            smoothing = made.modifiers.new(modifier.name, "SUBSURF")
+            smoothing.levels, smoothing.render_levels = modifier.levels, modifier.render_levels
+    made[STYLE] = hair.style
+    made[FINGERPRINT] = _fingerprint(made)
+    return made
+
+
+def worn_by(face: bpy.types.Object) -> list[bpy.types.Object]:
+    """The hair of a face, as it was made or changed since; not a groom of the animator's own."""
+    return [child for child in face.children if FINGERPRINT in child]
+
+
+def take_off(face: bpy.types.Object) -> list[bpy.types.Object]:
+    """Remove the hair of a face; what the animator has changed is hidden instead, and no longer ours.
+
+    Returns:
+        what was kept.
+    """
+    kept = []
+    for hair in worn_by(face):
+        if _is_as_made(hair):
+            remove_hair(hair)
+        else:
+            del hair[FINGERPRINT]
+            hair.hide_viewport = hair.hide_render = True
+            kept.append(hair)
+    return kept
+
+
+def remove_hair(hair: bpy.types.Object) -> None:
+    """Delete a hair object and its mesh. The material stays: the animator may have worked on it."""
+    mesh = hair.data
+    bpy.data.objects.remove(hair)
+    if not mesh.users:
+        bpy.data.meshes.remove(mesh)
+
+
+def _is_as_made(hair: bpy.types.Object) -> bool:
+    return hair.type == "MESH" and hair.mode == "OBJECT" and hair[FINGERPRINT] == _fingerprint(hair)
+
+
+def _fingerprint(hair: bpy.types.Object) -> str:
+    """Of everything about a mesh object that an animator may have put work into."""
+    mesh = hair.data
+    checksum = 0
+    for attribute, component, size in (("position", "vector", 3), (COLOR_ATTRIBUTE, "color", 4), (UV_MAP, "vector", 2)):
+        if attribute in mesh.attributes:
+            values = np.empty(size * len(mesh.attributes[attribute].data), np.float32)
+            mesh.attributes[attribute].data.foreach_get(component, values)
+            checksum = zlib.crc32(values.tobytes(), checksum)
+    parts = [
+        checksum,
+        len(mesh.polygons),
+        mesh.shape_keys is not None,
+        [round(value, 6) for row in hair.matrix_local for value in row],
+        [group.name for group in hair.vertex_groups],
+        [(modifier.name, modifier.type) for modifier in hair.modifiers],
+        [slot.material.name if slot.material else "" for slot in hair.material_slots],
+        [constraint.name for constraint in hair.constraints],
+        hair.animation_data is not None,
+        len(hair.children),
+    ]
+    return f"{zlib.crc32(repr(parts).encode()):08x}"
+
+
+def _fill_color(mesh: bpy.types.Mesh, hair: Hair) -> None:
+    attribute = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="POINT")
+    colors = np.tile(np.array(hair.color, np.float32), len(hair.vertices))
+    attribute.data.foreach_set("color", colors)
+    mesh.color_attributes.active_color = attribute
+    mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOR_ATTRIBUTE)
+
+
+def _material(hair: Hair) -> bpy.types.Material:
+    # One for each colour, found again by its name: an edited look holds for the next hair of that colour.
+    color = hair.color[:3]
+    shown = Color(color).from_scene_linear_to_srgb()
+    name = "hair #" + "".join(f"{round(255 * part):02x}" for part in shown)
+    return shared_material(name, Look(color, roughness=ROUGHNESS, anisotropy=ANISOTROPY))
