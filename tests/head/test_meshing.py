@@ -137,6 +137,12 @@ def assert_same_surface(mesh: TriangleMesh, expected: TriangleMesh) -> None:
         assert np.allclose(flows[0].sum(axis=0), flows[1].sum(axis=0), atol=1e-5)
 
 
+def oriented_triangles(triangles: NDArray[np.int64]) -> set[tuple[int, ...]]:
+    """Every triangle from its lowest vertex on, so that the start does not matter but the winding does."""
+    starts = triangles.argmin(axis=1)[:, None]
+    return set(map(tuple, np.take_along_axis(triangles, (starts + np.arange(3)) % 3, axis=1).tolist()))
+
+
 @pytest.mark.parametrize("resolution", [RESOLUTION, 64])
 @pytest.mark.parametrize(
     "field",
@@ -158,6 +164,21 @@ def assert_same_surface(mesh: TriangleMesh, expected: TriangleMesh) -> None:
 )
 def test_it_finds_the_surface_that_the_dense_grid_finds(field: Field, resolution: int) -> None:
     assert_same_surface(marching_cubes(field, BOX, resolution), dense_marching_cubes(field, resolution))
+
+
+def test_ambiguous_cells_are_resolved_as_the_dense_grid_resolves_them() -> None:
+    resolution = 24
+    noise = torch.randn(resolution**3, generator=torch.Generator().manual_seed(0))
+
+    def looked_up(points: Tensor) -> Tensor:
+        x, y, z = torch.round((points - BOX[0]) / (BOX[1] - BOX[0]) * (resolution - 1)).long().unbind(dim=1)
+        return noise[(x * resolution + y) * resolution + z]
+
+    mesh = marching_cubes(looked_up, BOX, resolution, overestimate=1e6)
+    expected = dense_marching_cubes(looked_up, resolution)
+    assert_same_surface(mesh, expected)
+    numbers = cKDTree(expected.vertices).query(mesh.vertices)[1]
+    assert oriented_triangles(numbers[mesh.triangles]) == oriented_triangles(expected.triangles)
 
 
 def test_components_around_single_samples_are_found() -> None:

@@ -239,7 +239,8 @@ def _march(grid: _SampledGrid, cells: Tensor) -> TriangleMesh:
     rows[used] = torch.arange(len(used), dtype=torch.int32, device=used.device)
     low, high = grid.box.cpu().numpy().astype(np.float64)
     positions = low + grid.places(used).cpu().numpy() * (high - low) / (grid.resolution - 1)
-    # The library takes the inside to be above the threshold, and winds triangles towards it.
-    values = -grid.values[used].cpu().numpy().astype(np.float64)
+    values = grid.values[used].cpu().numpy().astype(np.float64)
+    # A sample on the surface counts as outside, as it does for the published models; the library says inside.
+    values[values == 0] = np.finfo(np.float64).tiny
     vertices, triangles, _ = igl.marching_cubes(values, positions, rows[corners].cpu().numpy().astype(np.int64), 0.0)
-    return TriangleMesh(vertices, triangles[:, ::-1].copy())
+    return TriangleMesh(vertices, triangles)
