@@ -1,0 +1,56 @@
+"""The command line of benchmarks: ``facetalk bench head``.
+
+What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
+"""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from facetalk import presets
+
+app = typer.Typer(help="Measure how fast the parts are.", no_args_is_help=True)
+
+_out = Console(soft_wrap=True, highlight=False, markup=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
+def head(
+    identity: Annotated[str, typer.Option(help="Whose head.")] = "average",
+    part: Annotated[str | None, typer.Option(help="The part to mesh; all together if not given.")] = None,
+    dense_resolution: Annotated[
+        int, typer.Option(min=16, max=512, help="Samples per axis of the dense grid; 256 takes minutes on a CPU.")
+    ] = 256,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a GPU if there is one.")] = "auto",
+) -> None:
+    """Measure the embedded head: posing, and sparse meshing against dense in the same run."""
+    with _err.status("loading the head"):
+        import torch
+
+        from facetalk.device import choose_device, describe_device
+        from facetalk.evaluation.head_bench import bench_head, bench_table, require_part
+        from facetalk.head.head import Head
+        from facetalk.topology.template import Template
+
+        chosen = choose_device(device)
+        start = time.perf_counter()
+        model = Head.load(presets.preset(presets.HEAD), chosen)
+        load_seconds = time.perf_counter() - start
+        template = Template.load(presets.preset(presets.TOPOLOGY))
+        points, parts = torch.from_numpy(template.vertices), torch.from_numpy(template.parts).long()
+        code = model.identity(identity)
+        require_part(model, part)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_err) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, fraction: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=1.0)
+            bars.update(tasks[stage], completed=fraction)
+
+        result = bench_head(model, code, points, parts, report, part, dense_resolution)
+    _out.print(bench_table(result, load_seconds, describe_device(chosen)))

@@ -1,0 +1,260 @@
+"""How fast a head is, and whether sparse meshing finds what marching cubes over the whole grid finds."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import igl
+import mcubes
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from torch import Tensor
+
+from facetalk.errors import UserError
+from facetalk.head.meshing import POINTS_PER_CHUNK, TriangleMesh, marching_cubes
+from facetalk.head.parametric_head import ParametricHead
+
+SPARSE_RESOLUTIONS = (64, 128, 256)
+FRAMES = 50
+CHECKED_SAMPLES = 100_000  # of the dense grid, compared with the distance to the surface
+CLEAR_OF_SURFACE = 2.0  # cells; nearer samples would measure the triangles, not the field
+
+Progress = Callable[[str, float], None]
+Distance = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class MeshingRun:
+    """One meshing.
+
+    Attributes:
+        resolution: samples per axis.
+        samples: how many were evaluated.
+        seconds: evaluation and triangles.
+        mesh: the surface.
+    """
+
+    resolution: int
+    samples: int
+    seconds: float
+    mesh: TriangleMesh
+
+
+@dataclass(frozen=True)
+class HeadBench:
+    """What ``facetalk bench head`` measures.
+
+    Attributes:
+        points: how many points were posed.
+        prepare_seconds: what is done once for an identity.
+        frame_milliseconds: posing all points, per frame.
+        sparse: by rising resolution.
+        dense: the whole grid.
+        compared: the sparse meshing at the resolution of the dense one.
+        hausdorff: largest distance between the two surfaces, both ways, in cells of their grid.
+        sparse_components: connected pieces of the sparse surface.
+        dense_components: connected pieces of the dense surface.
+        overestimate: largest factor by which the head's value exceeds the distance to the surface, over samples of the
+            whole box; sparse meshing promises the dense surface while it is told no smaller one.
+    """
+
+    points: int
+    prepare_seconds: float
+    frame_milliseconds: float
+    sparse: tuple[MeshingRun, ...]
+    dense: MeshingRun
+    compared: MeshingRun
+    hausdorff: float
+    sparse_components: int
+    dense_components: int
+    overestimate: float
+
+    @property
+    def speedup(self) -> float:
+        """How many times as long as the sparse meshing the dense one takes."""
+        return self.dense.seconds / self.compared.seconds
+
+
+def require_part(head: ParametricHead, part: str | None) -> None:
+    """Check the name of a part; None is all of them.
+
+    Raises:
+        UserError: the head has no such part.
+    """
+    if part is not None and part not in head.parts:
+        raise UserError(f"The head has no part {part!r}: choose one of {', '.join(head.parts)}, or none for all.")
+
+
+def part_distance(head: ParametricHead, identity: Tensor, part: str | None) -> Distance:
+    """The signed distance ``[N, 3] -> [N]`` to one part of a head, or to the nearest of all.
+
+    Raises:
+        UserError: the head has no such part.
+    """
+    require_part(head, part)
+    if part is None:
+        return lambda points: head.signed_distance(points, identity).min(dim=1).values
+    channel = head.parts.index(part)
+    return lambda points: head.signed_distance(points, identity)[:, channel]
+
+
+def bench_head(
+    head: ParametricHead,
+    identity: Tensor,
+    points: Tensor,
+    parts: Tensor,
+    progress: Progress,
+    part: str | None = None,
+    dense_resolution: int = 256,
+) -> HeadBench:
+    """Measure one head, everything in one run on its device.
+
+    Args:
+        head: the head.
+        identity: identity code ``[I]``.
+        points: canonical points to pose ``[N, 3]``, as many as a template has.
+        parts: part index of every point ``[N]``.
+        progress: told of each stage's name and the share of it that is done.
+        part: the part to mesh; all of them together by default.
+        dense_resolution: samples per axis of the dense grid, 2 or more.
+
+    Raises:
+        UserError: the head has no such part, or no surface in the box.
+    """
+    distance = part_distance(head, identity, part)
+    prepare_seconds, frame_milliseconds = _time_posing(head, identity, points, parts, progress)
+    marching_cubes(distance, head.box, SPARSE_RESOLUTIONS[0])  # once for nothing: caches fill, kernels load
+    resolutions = sorted({*SPARSE_RESOLUTIONS, dense_resolution})
+    sparse = tuple(mesh_sparsely(distance, head.box, resolution, progress) for resolution in resolutions)
+    compared = sparse[resolutions.index(dense_resolution)]
+    dense, values = mesh_densely(distance, head.box, dense_resolution, progress)
+    if not (len(dense.mesh.triangles) and len(compared.mesh.triangles)):
+        raise UserError("The head has no surface in its box: choose another part or identity.")
+    progress("compare", 0.0)
+    return HeadBench(
+        points=len(points),
+        prepare_seconds=prepare_seconds,
+        frame_milliseconds=frame_milliseconds,
+        sparse=sparse,
+        dense=dense,
+        compared=compared,
+        hausdorff=hausdorff_cells(compared.mesh, dense.mesh, head.box, dense_resolution),
+        sparse_components=_components(compared.mesh),
+        dense_components=_components(dense.mesh),
+        overestimate=largest_overestimate(values, dense.mesh, head.box),
+    )
+
+
+def mesh_sparsely(distance: Distance, box: Tensor, resolution: int, progress: Progress) -> MeshingRun:
+    """Time ``marching_cubes`` and count its samples."""
+    samples = 0
+
+    def counted(points: Tensor) -> Tensor:
+        nonlocal samples
+        samples += len(points)
+        return distance(points)
+
+    name = f"sparse {resolution}"
+    start = time.perf_counter()
+    mesh = marching_cubes(counted, box, resolution, lambda fraction: progress(name, fraction))
+    return MeshingRun(resolution, samples, time.perf_counter() - start, mesh)
+
+
+@torch.no_grad()
+def mesh_densely(
+    distance: Distance, box: Tensor, resolution: int, progress: Progress
+) -> tuple[MeshingRun, NDArray[np.float32]]:
+    """Marching cubes over every sample of the grid, and the samples ``[R, R, R]``."""
+    start = time.perf_counter()
+    cell = (box[1] - box[0]) / (resolution - 1)
+    values = np.empty(resolution**3, dtype=np.float32)
+    for first in range(0, len(values), POINTS_PER_CHUNK):
+        number = torch.arange(first, min(first + POINTS_PER_CHUNK, len(values)), device=box.device)
+        places = torch.stack([number // resolution**2, number // resolution % resolution, number % resolution], dim=1)
+        values[first : first + POINTS_PER_CHUNK] = distance(box[0] + places * cell).cpu().numpy()
+        progress(f"dense {resolution}", (first + len(number)) / len(values))
+    grid = values.reshape(resolution, resolution, resolution)
+    # The library takes the inside to be above the threshold.
+    vertices, triangles = mcubes.marching_cubes(-grid, 0.0)
+    low, high = box.cpu().numpy().astype(np.float64)
+    mesh = TriangleMesh(low + vertices * (high - low) / (resolution - 1), triangles.astype(np.int64))
+    return MeshingRun(resolution, len(values), time.perf_counter() - start, mesh), grid
+
+
+def hausdorff_cells(one: TriangleMesh, other: TriangleMesh, box: Tensor, resolution: int) -> float:
+    """Largest distance between two surfaces, both ways, in cells: head units over the cell's sides, axis by axis.
+
+    Taken at the vertices and the centres of the triangles of one, to the nearest point on the triangles of the other.
+    """
+    low, high = box.cpu().numpy().astype(np.float64)
+    cell = (high - low) / (resolution - 1)
+    in_cells = [TriangleMesh(mesh.vertices / cell, mesh.triangles) for mesh in (one, other)]
+    return max(
+        float(_distances(np.concatenate([a.vertices, a.vertices[a.triangles].mean(axis=1)]), b).max())
+        for a, b in (in_cells, reversed(in_cells))
+    )
+
+
+def largest_overestimate(values: NDArray[np.float32], mesh: TriangleMesh, box: Tensor) -> float:
+    """Largest factor by which a field's value exceeds the distance to its surface.
+
+    Args:
+        values: samples of the field ``[R, R, R]``; ``CHECKED_SAMPLES`` of them are checked, those off the surface.
+        mesh: its surface.
+        box: lowest and highest corner of the grid ``[2, 3]``.
+    """
+    low, high = box.cpu().numpy().astype(np.float64)
+    cell = (high - low) / (len(values) - 1)
+    places = np.random.default_rng(0).integers(0, len(values), (CHECKED_SAMPLES, 3))
+    distances = _distances(low + places * cell, mesh)
+    clear = distances > CLEAR_OF_SURFACE * cell.max()
+    return float((np.abs(values[tuple(places[clear].T)]) / distances[clear]).max(initial=0.0))
+
+
+def bench_table(bench: HeadBench, load_seconds: float, device: str) -> Table:
+    """The figures, one row each."""
+    table = Table("what", title=f"The head on {device}", title_justify="left")
+    table.add_column("measured", justify="right")
+    table.add_column("")
+    table.add_row("load", f"{load_seconds:.2f} s")
+    table.add_row("prepare an identity", f"{bench.prepare_seconds:.2f} s", f"{bench.points} points")
+    table.add_row("pose", f"{bench.frame_milliseconds:.2f} ms", f"a frame of {bench.points} points")
+    for name, runs in (("sparse", bench.sparse), ("dense", (bench.dense,))):
+        table.add_section()
+        for run in runs:
+            share = run.resolution**3 / run.samples
+            grid = f"{run.samples:,} samples, 1/{share:.1f} of the grid; {len(run.mesh.triangles):,} triangles"
+            table.add_row(f"{name} meshing, {run.resolution}", f"{run.seconds:.2f} s", grid)
+    table.add_section()
+    table.add_row("dense over sparse", f"{bench.speedup:.1f} x", f"time, both at {bench.dense.resolution}")
+    table.add_row("Hausdorff distance", f"{bench.hausdorff:.5f} cells", "largest distance of the surfaces, both ways")
+    table.add_row("components", f"{bench.sparse_components} / {bench.dense_components}", "sparse / dense")
+    table.add_row("overestimate", f"{bench.overestimate:.2f} x", "worst value over its distance to the surface")
+    return table
+
+
+def _time_posing(
+    head: ParametricHead, identity: Tensor, points: Tensor, parts: Tensor, progress: Progress
+) -> tuple[float, float]:
+    """Seconds to prepare points, and milliseconds to pose them for one frame."""
+    progress("pose", 0.0)
+    direction = torch.randn(head.expression_size, generator=torch.Generator().manual_seed(0))
+    motion = torch.linspace(0, 1, FRAMES)[:, None] * direction
+    start = time.perf_counter()
+    prepared = head.prepare(points.to(head.device), parts.to(head.device), identity)
+    prepared.pose(motion[:1].to(head.device)).points.cpu()  # waits for a GPU; the first frame warms it up
+    prepare_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    prepared.pose(motion.to(head.device)).points.cpu()
+    return prepare_seconds, 1000 * (time.perf_counter() - start) / FRAMES
+
+
+def _distances(points: NDArray[np.float64], mesh: TriangleMesh) -> NDArray[np.float64]:
+    squared = igl.point_mesh_squared_distance(np.ascontiguousarray(points), mesh.vertices, mesh.triangles)[0]
+    return np.asarray(np.sqrt(squared))
+
+
+def _components(mesh: TriangleMesh) -> int:
+    return int(igl.facet_components(mesh.triangles)[0])
