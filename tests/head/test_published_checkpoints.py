@@ -15,7 +15,8 @@ import yaml  # type: ignore[import-untyped]
 from facetalk.bundle import read_bundle
 from facetalk.cli import main
 from facetalk.errors import UserError
-from facetalk.head.published_checkpoints import import_published_head
+from facetalk.head.published_archive import ARCHIVE_LIMIT, TEXT_LIMIT
+from facetalk.head.published_checkpoints import ANCHORS_LIMIT, import_published_head
 from facetalk.head.published_networks import FAMILIES
 from tests.head.tiny_published import ANCHORS, BLENDS, Array, TinyModel, tiny_model
 
@@ -377,3 +378,16 @@ def test_a_model_of_the_right_family_survives_half_precision(tmp_path: Path) -> 
     rewritten(released / CHECKPOINT, halve)
     bundle = read_bundle(import_it(released), "head")
     assert bundle.tensors["codes.identity"].dtype == torch.float32
+
+
+def test_files_too_large_are_refused_unread(released: Path) -> None:
+    config = released / "model/configs.yaml"
+    config.write_bytes(b"#" * (TEXT_LIMIT + 1))
+    assert "too large for a configuration" in refusal(released)
+    config.write_text("&a [" * 50_000)
+    assert "not valid YAML" in refusal(released)
+    with (released / CHECKPOINT).open("wb") as file:
+        file.truncate(ARCHIVE_LIMIT + 1)  # a hole: it takes no room on disk
+    assert "larger than any published head" in refusal(released)
+    (released.parent / "anchors.npy").write_bytes(b"\0" * (ANCHORS_LIMIT + 1))
+    assert "too large for mean anchors" in refusal(released)
