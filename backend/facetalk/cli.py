@@ -32,7 +32,6 @@ app = typer.Typer(
 )
 app.add_typer(cli_head.app, name="head")
 app.add_typer(cli_bench.app, name="bench")
-app.add_typer(cli_bench.app, name="bench")
 
 PACKAGES = ("facetalk", "torch", "transformers", "numpy", "soundfile", "imageio-ffmpeg", "fastapi", "bpy")
 BUNDLES = {
