@@ -12,9 +12,9 @@ Array = NDArray[np.float64]
 
 SPACING = 0.75 * MILLIMETRE
 DEPTH = 1.5 * MILLIMETRE  # a brow begins this far under the skin
-STRANDS = 30
+STRANDS = 44
 POINTS = 24  # along a strand
-HEIGHT_MILLIMETRES = ((0.0, 0.12, 0.35, 0.65, 1.0), (5.5, 8.5, 8.0, 6.0, 2.5))  # over the length, inner end first
+HEIGHT_MILLIMETRES = ((0.0, 0.12, 0.35, 0.65, 1.0), (8.5, 9.5, 8.5, 6.5, 2.5))  # over the length, inner end first
 
 
 def sculpt_brows(skin: SkinSurface, landmarks: Array) -> TriangleMesh:
@@ -42,13 +42,14 @@ def _brow(skin: SkinSurface, line: Array, dice: np.random.Generator) -> Triangle
     volume = HairVolume(skin.distance, box, SPACING)
     along = np.linspace(-0.04, 0.95, POINTS)
     volume.add(_strand(skin, line, along, np.zeros(POINTS), width=0.85, thickness=0.9))
-    for start in np.linspace(-0.06, 0.86, STRANDS):
-        reach = 0.26 * (1.0 + 0.15 * dice.normal())
+    for number, start in enumerate(np.linspace(-0.07, 0.84, STRANDS)):
+        # Hairs stand up at the inner end, and lie down towards the outer one; roots alternate over the height.
+        rise = np.clip(1.1 - 1.3 * start, 0.15, 1.0)
+        reach = (0.25 - 0.07 * rise) * (1.0 + 0.15 * dice.normal())
         along = start + reach * np.linspace(0.0, 1.0, POINTS)
-        # Hairs stand up at the inner end, and lie down towards the outer one.
-        rise = np.clip(1.0 - 1.2 * start, 0.2, 1.0)
-        across = -0.55 * rise + 1.35 * rise * np.linspace(0.0, 1.0, POINTS) + 0.25 * dice.normal()
-        volume.add(_strand(skin, line, along, np.clip(across, -0.9, 0.95), width=0.30, thickness=1.6))
+        root = (-0.85, 0.0, -0.45, 0.3)[number % 4] + 0.1 * dice.normal()
+        across = np.clip(root + 0.9 * rise * np.linspace(0.0, 1.0, POINTS), -0.85, 0.9)
+        volume.add(_strand(skin, line, along, across, width=0.27, thickness=1.8 + 0.25 * dice.normal()))
     return volume.mesh(DEPTH)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import igl
 import mcubes
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_matrix, diags
 from scipy.spatial import cKDTree
 
@@ -105,7 +106,7 @@ def _correction(skin: SkinSurface, place: Array, wanted: Array, held: Array, lim
     height = skin.skull.sample(place)
     amount = np.where(height < wanted, 0.5 * (wanted - height), held * (wanted - height))[:, None]
     move = np.clip(amount, -limit, limit) * skin.skull.direction(place)
-    clearance = np.maximum(0.5 * np.minimum(wanted, 5.0 * MILLIMETRE) - skin.distance.sample(place), 0.0)[:, None]
+    clearance = np.maximum(np.minimum(wanted, 5.0 * MILLIMETRE) - skin.distance.sample(place), 0.0)[:, None]
     return np.asarray(move + np.minimum(clearance, limit) * skin.distance.direction(place))
 
 
@@ -213,24 +214,24 @@ class HairVolume:
             self._stamp(locks, segments[start : start + CHUNK], stencil)
 
     def _stamp(self, locks: Locks, segments: Indices, stencil: Indices) -> None:
-        lock, step = segments.T
-        first, last = locks.paths[lock, step], locks.paths[lock, step + 1]
-        middle = np.round((0.5 * (first + last) - self.low) / self.spacing).astype(np.int64)
-        index = middle[:, None] + stencil
-        inside = ((index >= 0) & (index < np.array(self.shape))).all(axis=-1)
-        start = (self.low + middle * self.spacing - first).astype(np.float32)
-        offset = start[:, None] + (stencil * self.spacing).astype(np.float32)
-        distance = _distance_to_segment(locks, segments, offset)
-        near = inside & (distance < BAND)
-        np.minimum.at(self.values.reshape(-1), np.ravel_multi_index(tuple(index[near].T), self.shape), distance[near])
-
-    def keep_clear(self, other: Values, gap: float) -> None:
-        """Take away what is nearer than ``gap`` to what another field has outside the ground, such as ears."""
-        stands_out = self.ground - other > 3.0 * MILLIMETRE
-        np.maximum(self.values, gap - other, out=self.values, where=stands_out)
+        parts = _Segments.of(locks, segments)
+        middle = np.round((0.5 * (parts.start + parts.end) - self.low) / self.spacing).astype(np.int64)
+        first = np.einsum("sc,sck->sk", self.low + middle * self.spacing - parts.start, parts.frame)
+        local = first[:, None].astype(np.float32) + (stencil * self.spacing).astype(np.float32) @ parts.frame
+        owner, point = np.nonzero(parts.near(local))
+        index = middle[owner] + stencil[point]
+        inside = ((index >= 0) & (index < np.array(self.shape))).all(axis=1)
+        owner, point, index = owner[inside], point[inside], index[inside]
+        distance = parts.distance(owner, local[owner, point])
+        np.minimum.at(self.values.reshape(-1), np.ravel_multi_index(tuple(index.T), self.shape), distance)
 
     def fill_behind(self, centre: tuple[float, float], above: float) -> None:
-        """Fill what hair hides: in every horizontal slice, all between the axis ``(x, z)`` and the outermost hair."""
+        """Fill what hair hides at the back: in every slice, all between the axis and the outermost hair.
+
+        Args:
+            centre: x and z of the vertical axis; in front of it nothing is filled.
+            above: y from which up it is filled.
+        """
         x, y, z = self.coordinates()
         radius = np.hypot(x - centre[0], z - centre[1])
         angle = np.arctan2(x - centre[0], z - centre[1])
@@ -240,54 +241,101 @@ class HairVolume:
         np.maximum.at(outermost, (row, bins[column, layer]), radius[column, 0, layer])
         outermost = gaussian_filter(outermost, (2.0, 1.0), mode=("nearest", "wrap"))
         wall = outermost[:, bins].transpose(1, 0, 2) - 5.0 * MILLIMETRE
-        self.join(np.maximum(radius - wall, above - y).astype(np.float32))
+        self.join(np.maximum(np.maximum(radius - wall, above - y), z - centre[1]).astype(np.float32))
 
     def mesh(self, depth: float = ROOT_DEPTH) -> TriangleMesh:
-        """The largest piece as a watertight mesh, hollow from ``depth`` under the ground.
+        """The largest piece as a watertight mesh, hollow from ``depth`` under the ground, without pockets of air.
 
         Raises:
             ValueError: there is no hair.
         """
         values = gaussian_filter(np.clip(self.values, -BAND, BAND), 0.7)
         values = np.maximum(values, -(self.ground + depth))
-        pieces, count = label(values < 0.0)
-        if count == 0:
-            raise ValueError("no hair was sculpted")
-        largest = np.bincount(pieces.ravel())[1:].argmax() + 1
-        values[(pieces != largest) & (values < 0.0)] = 0.1 * BAND
         padded = np.pad(values, 1, constant_values=BAND).astype(np.float64)
         vertices, triangles = mcubes.marching_cubes(-padded, 0.0)
+        if len(triangles) == 0:
+            raise ValueError("no hair was sculpted")
         vertices = self.low + (vertices - 1.0) * self.spacing
-        return _smoothed(TriangleMesh(vertices, triangles.astype(np.int64)))
+        return _smoothed(_largest_piece(vertices, triangles.astype(np.int64)))
 
 
-def _distance_to_segment(locks: Locks, segments: Indices, offset: Values) -> Values:
-    """Distance ``[S, M]`` of ``offset`` ``[S, M, 3]`` from the start of each segment to the lock's skin there.
+@dataclass(frozen=True)
+class _Segments:
+    """Pieces of locks between neighbouring points of their paths.
 
-    The distance to an ellipse is the first-order one of Quilez ("ellipsoid - distance", 2019).
+    Attributes:
+        start, end: ``[S, 3]``.
+        frame: columns along, across and over each ``[S, 3, 3]``.
+        length: ``[S]``.
+        width, thickness: half axes at start and end ``[S, 2]``.
+        phase: of the strands ``[S]``.
+        strands: depth of the grooves between strands.
     """
-    lock, step = segments.T
-    span = locks.paths[lock, step + 1] - locks.paths[lock, step]
-    length = np.maximum(np.linalg.norm(span, axis=1, keepdims=True), 1e-9)
-    tangent = span / length
-    normal = locks.normals[lock, step]
-    side = np.cross(tangent, normal)
-    frame = np.stack([tangent, side, normal], axis=-1).astype(np.float32)
-    along, across, over = np.moveaxis(offset @ frame, -1, 0)
-    fraction = np.clip(along / length, 0.0, 1.0).astype(np.float32)
-    beyond = along - fraction * length.astype(np.float32)
-    axes = []
-    for axis in (locks.width, locks.thickness):
-        start, end = axis[lock, step][:, None], axis[lock, step + 1][:, None]
-        axes.append((start + fraction * (end - start)).astype(np.float32))
-    width, thick = axes
-    scaled = [across / width, over / thick, beyond / thick]
-    first = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
-    second = np.sqrt((scaled[0] / width) ** 2 + (scaled[1] / thick) ** 2 + (scaled[2] / thick) ** 2)
-    distance = first * (first - 1.0) / np.maximum(second, 1e-3)
-    phase = (2.4 * lock)[:, None]
-    strands = np.cos(2.0 * np.pi / STRAND_WAVELENGTH * across + phase) * np.clip(over / thick + 0.3, 0.0, 1.0)
-    return np.asarray(distance + locks.strands * strands, dtype=np.float32)
+
+    start: Array
+    end: Array
+    frame: Values
+    length: Values
+    width: Values
+    thickness: Values
+    phase: Values
+    strands: float
+
+    @classmethod
+    def of(cls, locks: Locks, segments: Indices) -> "_Segments":
+        """The segments ``[S, 2]`` (lock, step) of locks."""
+        lock, step = segments.T
+        start, end = locks.paths[lock, step], locks.paths[lock, step + 1]
+        length = np.maximum(np.linalg.norm(end - start, axis=1), 1e-9)
+        tangent = (end - start) / length[:, None]
+        over = locks.normals[lock, step]
+        frame = np.stack([tangent, np.cross(tangent, over), over], axis=-1)
+        width, thickness = (
+            np.stack([axis[lock, step], axis[lock, step + 1]], axis=1) for axis in (locks.width, locks.thickness)
+        )
+        return cls(
+            start,
+            end,
+            frame.astype(np.float32),
+            length.astype(np.float32),
+            width.astype(np.float32),
+            thickness.astype(np.float32),
+            (2.4 * lock).astype(np.float32),
+            locks.strands,
+        )
+
+    def near(self, local: Values) -> NDArray[np.bool_]:
+        """Which points ``[S, M, 3]`` in the segments' own axes are within the band about them ``[S, M]``."""
+        band = 0.7 * BAND
+        along, across, over = np.moveaxis(local, -1, 0)
+        close = (np.abs(across) < self.width.max(axis=1)[:, None] + band) & (along > -band)
+        close &= (np.abs(over) < self.thickness.max(axis=1)[:, None] + band) & (along < self.length[:, None] + band)
+        return np.asarray(close)
+
+    def distance(self, owner: Indices, local: Values) -> Values:
+        """Distance ``[N]`` of points ``[N, 3]``, in the axes of the segments ``owner`` ``[N]``, to the lock there.
+
+        The distance to an ellipse is the first-order one of Quilez ("ellipsoid - distance", 2019).
+        """
+        along, across, over = local.T
+        length = self.length[owner]
+        fraction = np.clip(along / length, 0.0, 1.0)
+        beyond = along - fraction * length
+        width, thick = (
+            axis[owner, 0] + fraction * (axis[owner, 1] - axis[owner, 0]) for axis in (self.width, self.thickness)
+        )
+        first = np.sqrt((across / width) ** 2 + (over / thick) ** 2 + (beyond / thick) ** 2)
+        second = np.sqrt((across / width**2) ** 2 + (over / thick**2) ** 2 + (beyond / thick**2) ** 2)
+        distance = first * (first - 1.0) / np.maximum(second, 1e-3)
+        waves = np.cos(2.0 * np.pi / STRAND_WAVELENGTH * across + self.phase[owner])
+        return np.asarray(distance + self.strands * waves * np.clip(over / thick + 0.3, 0.0, 1.0), dtype=np.float32)
+
+
+def _largest_piece(vertices: Array, triangles: Indices) -> TriangleMesh:
+    """Drops loose bits, and the walls of pockets inside."""
+    _, pieces = igl.facet_components(triangles)
+    kept, compact = np.unique(triangles[pieces == np.bincount(pieces).argmax()], return_inverse=True)
+    return TriangleMesh(vertices[kept], compact.reshape(-1, 3))
 
 
 def _smoothed(mesh: TriangleMesh, rounds: int = 3) -> TriangleMesh:

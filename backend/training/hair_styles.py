@@ -10,11 +10,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter
 
 from facetalk.errors import UserError
 from facetalk.head.meshing import TriangleMesh
 from training.distance_grid import Values
 from training.hair_sculpt import (
+    SPACING,
     STRAND_DEPTH,
     HairVolume,
     Locks,
@@ -54,13 +56,21 @@ def _margin(angle: Array, height: Array) -> Array:
     return np.asarray((height - _HAIRLINE(turn) - uneven) / np.sqrt(1.0 + slope**2))
 
 
+def scalp_vertices(skin: SkinSurface) -> NDArray[np.int64]:
+    """Indices ``[N]`` of the skin's vertices that carry hair, ears left out: what sculpted hair is bound to."""
+    used = np.unique(skin.triangles)
+    position = skin.vertices[used]
+    on_skull = np.abs(skin.skull.sample(position)) < 2.5 * MILLIMETRE
+    return used[on_skull & (scalp_margin(position) > 0.0)]
+
+
 class _Sculptor:
     """One style in the making: the volume, the dice, and the ways of setting hair."""
 
-    def __init__(self, skin: SkinSurface, seed: int) -> None:
+    def __init__(self, skin: SkinSurface, seed: int, spacing: float) -> None:
         self.skin = skin
         self.dice = np.random.default_rng(seed)
-        self.volume = HairVolume(skin.skull)
+        self.volume = HairVolume(skin.skull, spacing=spacing)
         x, y, z = self.volume.coordinates()
         angle = np.arctan2(x, z - AXIS_Z)
         self.margin: Values = _margin(angle.astype(np.float64), y.astype(np.float64)).astype(np.float32)
@@ -70,13 +80,6 @@ class _Sculptor:
         points = self.skin.scatter(40000, self.dice)
         on_skull = np.abs(self.skin.skull.sample(points)) < 2.5 * MILLIMETRE
         return spread(points[on_skull & (scalp_margin(points) > inset * MILLIMETRE)], gap * MILLIMETRE)
-
-    def hairline_roots(self, gap: float, inset: float) -> Array:
-        """Points ``gap`` millimetres apart along the hairline, ``inset`` millimetres above it."""
-        points = self.skin.scatter(150000, self.dice)
-        on_skull = np.abs(self.skin.skull.sample(points)) < 2.5 * MILLIMETRE
-        away = np.abs(scalp_margin(points) - inset * MILLIMETRE)
-        return spread(points[on_skull & (away < 0.6 * MILLIMETRE)], gap * MILLIMETRE)
 
     def undercoat(self, thickness: float, fade: float = 18.0) -> None:
         """A coat of ``thickness`` millimetres on the scalp that thins out to the hairline."""
@@ -161,7 +164,7 @@ def _side_part(sculptor: _Sculptor) -> None:
     x, y, z = roots.T
     top = _ramp(y, 0.22, 0.40) * _ramp(PART_X - x, 0.0, 0.02)
     front = top * _ramp(z, -0.35, 0.0)
-    length = sculptor.near((38.0 + 20.0 * top + 18.0 * front) * MILLIMETRE, 0.15)
+    length = sculptor.near((38.0 + 20.0 * top + 16.0 * front - 18.0 * _ramp(-y, -0.05, 0.08)) * MILLIMETRE, 0.15)
     height = sculptor.near(3.8 + 3.5 * top + 8.0 * front, 0.3) * MILLIMETRE
     across = np.where(x < PART_X, -1.0, 1.0)[:, None] * _ramp(y, 0.15, 0.36)[:, None]
     bent = sculptor.jitter(len(roots), 0.10)
@@ -188,7 +191,7 @@ def _swept_back(sculptor: _Sculptor) -> None:
     _, y, z = roots.T
     top = _ramp(y, 0.20, 0.40)
     front = top * _ramp(z, -0.25, 0.02)
-    length = sculptor.near((40.0 + 45.0 * top) * MILLIMETRE, 0.15)
+    length = sculptor.near((42.0 + 43.0 * top - 20.0 * _ramp(-y, -0.05, 0.1)) * MILLIMETRE, 0.15)
     height = sculptor.near(4.0 + 5.0 * top + 10.0 * front, 0.18) * MILLIMETRE
     bent = sculptor.jitter(len(roots), 0.07)
 
@@ -219,26 +222,34 @@ def _fall(
         wave: width of the waves.
         tuck: how much the ends turn to the neck.
     """
-    away = np.where(roots[:, :1] < part, -1.0, 1.0) * _ramp(roots[:, 1:2], 0.1, 0.35)
-    phase = sculptor.dice.uniform(0.0, 1.2, len(roots))
+    phase = sculptor.dice.uniform(0.0, 0.9, len(roots))
     bent = sculptor.jitter(len(roots), 0.05)
 
     def comb(place: Array, progress: float) -> Array:
-        hanging = 1.0 - _ramp(place[:, 1], 0.0, 0.35)[:, None]
-        backward = np.array([0.0, 0.0, -0.75]) * _ramp(place[:, 2], -0.35, 0.1)[:, None] * (1.0 - hanging)
-        outward = away * np.array([1.0, 0.0, 0.0]) * (1.0 - hanging)
-        near_end = _ramp(ends - place[:, 1], -0.12, 0.0)[:, None]
-        inward = tuck * near_end * np.stack([NECK[0] - place[:, 0], 0.0 * place[:, 1], NECK[1] - place[:, 2]], axis=1)
-        angle = np.arctan2(place[:, 0], place[:, 2] - NECK[1])
-        swing = wave * np.sin(2.0 * np.pi * place[:, 1] / 0.22 + phase + 2.0 * angle)[:, None]
-        sideways = np.stack([np.cos(angle), 0.0 * angle, -np.sin(angle)], axis=1) * swing
-        return outward + backward + np.array([0.0, -1.0, 0.0]) + inward + sideways + bent
+        x, y, z = place.T
+        hanging = 1.0 - _ramp(y, 0.0, 0.35)
+        # Away from the parting, which ends at the crown.
+        away = _unit(np.stack([x - part, 0.0 * y, np.minimum(z - CROWN[2], 0.0)], axis=1))
+        backward = np.array([0.0, 0.0, -0.75]) * _ramp(z, -0.35, 0.1)[:, None]
+        inward = np.stack([NECK[0] - x, 0.0 * y, NECK[1] - z], axis=1)
+        inward *= tuck * _ramp(ends - y, -0.14, 0.0)[:, None]
+        angle = np.arctan2(x, z - NECK[1])
+        swing = wave * hanging * np.sin(2.0 * np.pi * y / 0.24 + phase + 2.0 * angle)
+        sideways = np.stack([np.cos(angle), 0.0 * angle, -np.sin(angle)], axis=1) * swing[:, None]
+        combed = (away + backward) * (1.0 - hanging)[:, None]
+        return combed + np.array([0.0, -1.0, 0.0]) + inward + sideways + bent
+
+    def raised(place: Array, progress: float) -> Array:
+        parted = 1.0 - 0.75 * _bell(place[:, 0], part, 0.025) * _ramp(place[:, 2], CROWN[2], CROWN[2] + 0.05)
+        # Over the ears, which the skull does not have.
+        ears = 13.0 * MILLIMETRE * _bell(place[:, 2], -0.24, 0.12) * _ramp(0.24 - place[:, 1], 0.0, 0.14)
+        return np.asarray(lift * min(1.0, 0.4 + 6.0 * progress) * parted + ears)
 
     def cling(place: Array, progress: float) -> Array:
         return 0.35 * _ramp(place[:, 1], -0.02, 0.16)
 
     length = np.full(len(roots), 1.15)
-    paths = grow(sculptor.skin, roots, length, comb, lambda p, s: lift * min(1.0, 0.4 + 6.0 * s), cling)
+    paths = grow(sculptor.skin, roots, length, comb, raised, cling)
     return cut(paths, length_until(paths, paths[:, :, 1] < ends[:, None]))
 
 
@@ -246,10 +257,10 @@ def _bob(sculptor: _Sculptor) -> None:
     """Cut bluntly at the jaw, with a fringe over the brows."""
     sculptor.undercoat(6.0)
     roots = sculptor.roots(9.0)
-    behind = roots[_ramp(roots[:, 2], -0.10, 0.0) < 0.5]
+    behind = roots[roots[:, 2] < -0.04]
     lift = sculptor.near(np.full(len(behind), 10.0), 0.35) * MILLIMETRE
     ends = -0.29 + 0.012 * sculptor.dice.normal(size=len(behind)) + 0.03 * _ramp(-behind[:, 2], 0.3, 0.6)
-    paths = _fall(sculptor, behind, 0.0, lift, ends, wave=0.04, tuck=1.2)
+    paths = _fall(sculptor, behind, 0.0, lift, ends, wave=0.05, tuck=3.0)
     sculptor.set_locks(paths, 12.0, 7.0, roll=0.2, blunt=0.45)
     sculptor.volume.fill_behind(NECK, above=-0.27)
     _fringe(sculptor)
@@ -258,9 +269,9 @@ def _bob(sculptor: _Sculptor) -> None:
 def _fringe(sculptor: _Sculptor) -> None:
     roots = sculptor.roots(6.0)
     x, y, z = roots.T
-    roots = roots[(z > -0.20) & (y > 0.30) & (np.abs(x) < 0.21)]
+    roots = roots[(z > -0.20) & (y > 0.30) & (np.abs(x) < 0.235)]
     lift = sculptor.near(np.full(len(roots), 7.0), 0.3) * MILLIMETRE
-    ends = 0.215 + 0.01 * sculptor.dice.normal(size=len(roots)) - 0.25 * roots[:, 0] ** 2
+    ends = 0.21 + 0.008 * sculptor.dice.normal(size=len(roots)) - 0.8 * roots[:, 0] ** 2
     bent = sculptor.jitter(len(roots), 0.06)
 
     def comb(place: Array, progress: float) -> Array:
@@ -276,12 +287,12 @@ def _fringe(sculptor: _Sculptor) -> None:
 def _long(sculptor: _Sculptor) -> None:
     """Parted in the middle, falling in waves over shoulders and back."""
     sculptor.undercoat(6.0)
-    roots = sculptor.roots(9.0)
-    lift = sculptor.near(np.full(len(roots), 9.0), 0.4) * MILLIMETRE
-    ends = np.clip(-0.50 + 0.03 * sculptor.dice.normal(size=len(roots)), -0.54, -0.40)
-    paths = _fall(sculptor, roots, 0.012, lift, ends, wave=0.22)
-    sculptor.set_locks(paths, 13.0, 7.5, roll=0.25)
-    sculptor.volume.fill_behind(NECK, above=-0.46)
+    roots = sculptor.roots(11.0)
+    lift = sculptor.near(np.full(len(roots), 11.0), 0.45) * MILLIMETRE
+    ends = np.clip(-0.515 + 0.02 * sculptor.dice.normal(size=len(roots)), -0.545, -0.45)
+    paths = _fall(sculptor, roots, 0.012, lift, ends, wave=0.42)
+    sculptor.set_locks(paths, 16.0, 8.5, roll=0.3, blunt=0.12)
+    sculptor.volume.fill_behind(NECK, above=-0.48)
 
 
 BUN = np.array([0.0, 0.47, -0.60])
@@ -294,7 +305,7 @@ def _bun(sculptor: _Sculptor) -> None:
     roots = sculptor.roots(8.0)
     base = BUN + np.array([0.0, -0.06, 0.08])
     bent = sculptor.jitter(len(roots), 0.04)
-    lift = sculptor.near(np.full(len(roots), 4.5), 0.3) * MILLIMETRE
+    lift = sculptor.near(np.full(len(roots), 4.5), 0.5) * MILLIMETRE
 
     def comb(place: Array, progress: float) -> Array:
         toward = base - place
@@ -303,7 +314,7 @@ def _bun(sculptor: _Sculptor) -> None:
     length = np.minimum(1.25 * np.linalg.norm(roots - base, axis=1), 0.7) + 0.05
     paths = grow(sculptor.skin, roots, length, comb, lambda p, s: lift * min(1.0, 0.3 + 4.0 * s), _steady(0.4))
     near_bun = np.linalg.norm(paths - base, axis=2) < 0.05
-    sculptor.set_locks(cut(paths, length_until(paths, near_bun)), 8.0, 4.5, roll=0.15, blunt=0.6)
+    sculptor.set_locks(cut(paths, length_until(paths, near_bun)), 9.0, 5.5, roll=0.2, blunt=0.6)
     _wind(sculptor)
 
 
@@ -341,18 +352,24 @@ def _curls(sculptor: _Sculptor) -> None:
     """Ringlets all over, to the height of the mouth."""
     sculptor.undercoat(12.0)
     roots = sculptor.roots(13.0)
+    at_crown = roots[np.linalg.norm(roots - CROWN, axis=1) < 0.17]
+    extra = np.arange(len(roots) + 2 * len(at_crown)) >= len(roots)
+    roots = np.concatenate([roots, at_crown, at_crown])
     _, y, z = roots.T
     front = _ramp(z, -0.15, 0.0) * _ramp(y, 0.2, 0.35)
-    length = sculptor.near((70.0 - 40.0 * front) * MILLIMETRE, 0.3)
+    length = sculptor.near((70.0 - 40.0 * front - 25.0 * _ramp(-y, -0.1, 0.1)) * MILLIMETRE, 0.25)
+    length[extra] *= 0.55
     height = sculptor.near(15.0 + 9.0 * _ramp(y, 0.1, 0.4), 0.35) * MILLIMETRE
-    bent = sculptor.jitter(len(roots), 0.3)
+    height[extra] *= 0.75
+    bent = sculptor.jitter(len(roots), 0.3) * np.where(extra, 2.5, 1.0)[:, None]
 
     def comb(place: Array, progress: float) -> Array:
         away = _unit(place - CROWN) * _ramp(np.linalg.norm(place - CROWN, axis=1), 0.0, 0.25)[:, None]
-        return away + np.array([0.0, -1.1 * progress - 0.1, 0.15]) + bent
+        temple = _ramp(place[:, 2], -0.25, -0.1) * (1.0 - _ramp(place[:, 1], 0.2, 0.35))
+        return away + np.array([0.0, -1.1 * progress - 0.1, 0.1]) - np.array([0.0, 0.0, 0.9]) * temple[:, None] + bent
 
     def cling(place: Array, progress: float) -> Array:
-        return np.full(len(place), 0.25 * (1.0 - progress))
+        return np.full(len(place), 0.25 * (1.0 - 0.6 * progress))
 
     paths = grow(sculptor.skin, roots, length, comb, lambda p, s: height * min(1.0, 0.5 + 2.0 * s), cling)
     sculptor.set_locks(_helices(sculptor, paths), 10.5, 10.5, roll=0.0, blunt=0.3, strands=0.0)
@@ -391,8 +408,13 @@ def _afro(sculptor: _Sculptor) -> None:
     blend = 0.09
     mixed = np.clip(0.5 + 0.5 * (ellipsoid - behind_line) / blend, 0.0, 1.0)
     cloud = behind_line + mixed * (ellipsoid - behind_line) + blend * mixed * (1.0 - mixed)
-    sculptor.volume.join(cloud.astype(np.float32))
-    _coils(sculptor, cloud.astype(np.float32))
+    rough = gaussian_filter(
+        sculptor.dice.standard_normal(sculptor.volume.shape, dtype=np.float32),
+        10.0 * MILLIMETRE / sculptor.volume.spacing,
+    )
+    cloud = (cloud + 1.6 * MILLIMETRE / rough.std() * rough).astype(np.float32)
+    sculptor.volume.join(cloud)
+    _coils(sculptor, cloud)
 
 
 def _coils(sculptor: _Sculptor, cloud: Values) -> None:
@@ -411,6 +433,14 @@ def _coils(sculptor: _Sculptor, cloud: Values) -> None:
     sculptor.set_locks(paths, 7.5, 7.5, roll=0.0, blunt=0.5, strands=0.0)
 
 
+def _clear_ears(sculptor: _Sculptor) -> None:
+    """Take hair away from the ears: from what of the skin stands out of the skull, with a thin gap."""
+    volume = sculptor.volume
+    skin = volume.on_grid(sculptor.skin.distance)
+    ears = volume.ground - skin > 3.0 * MILLIMETRE
+    np.maximum(volume.values, 1.0 * MILLIMETRE - skin, out=volume.values, where=ears)
+
+
 _STYLES: dict[str, Callable[[_Sculptor], None]] = {
     "crop": _crop,
     "side_part": _side_part,
@@ -425,12 +455,13 @@ HAIR_STYLES: tuple[str, ...] = tuple(_STYLES)
 COVERING_EARS = ("bob", "long", "curls")
 
 
-def sculpt_hair(style: str, skin: SkinSurface) -> TriangleMesh:
+def sculpt_hair(style: str, skin: SkinSurface, spacing: float = SPACING) -> TriangleMesh:
     """Sculpt a hair style on the mean head in canonical pose.
 
     Args:
         style: one of ``HAIR_STYLES``.
         skin: the mean head's skin; its distance fields are computed once and kept.
+        spacing: of the grid it is sculpted in, head units; a wider one is faster and rounds locks off.
 
     Returns:
         A watertight mesh in head units, the same at every call. Its inner side lies ``ROOT_DEPTH`` under the skin.
@@ -440,8 +471,8 @@ def sculpt_hair(style: str, skin: SkinSurface) -> TriangleMesh:
     """
     if style not in _STYLES:
         raise UserError(f"There is no hair style {style!r}; choose one of {', '.join(HAIR_STYLES)}.")
-    sculptor = _Sculptor(skin, seed=HAIR_STYLES.index(style))
+    sculptor = _Sculptor(skin, HAIR_STYLES.index(style), spacing)
     _STYLES[style](sculptor)
     if style not in COVERING_EARS:
-        sculptor.volume.keep_clear(sculptor.volume.on_grid(skin.distance), gap=1.0 * MILLIMETRE)
+        _clear_ears(sculptor)
     return sculptor.volume.mesh()

@@ -27,26 +27,27 @@ class SkinSurface:
     Attributes:
         vertices: ``[V, 3]``, head units.
         triangles: ``[F, 3]``, outward.
+        spacing: of the grids of its distance fields, head units.
     """
 
-    def __init__(self, vertices: Array, triangles: Indices) -> None:
+    def __init__(self, vertices: Array, triangles: Indices, spacing: float = SKIN_SPACING) -> None:
+        self.spacing = spacing
         self.vertices = np.ascontiguousarray(vertices, dtype=np.float64)
         self.triangles = np.ascontiguousarray(triangles, dtype=np.int64)
 
     @cached_property
     def distance(self) -> DistanceGrid:
         """Signed distance to the skin over ``HAIR_BOX``."""
-        axes = axes_of(HAIR_BOX[0], HAIR_BOX[1] + SKIN_SPACING, SKIN_SPACING)
+        axes = axes_of(HAIR_BOX[0], HAIR_BOX[1] + self.spacing, self.spacing)
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
         sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
         values = igl.signed_distance(points.reshape(-1, 3), self.vertices, self.triangles, sign_type=sign)[0]
-        return DistanceGrid(HAIR_BOX[0], SKIN_SPACING, values.reshape(points.shape[:3]).astype(np.float32))
+        return DistanceGrid(HAIR_BOX[0], self.spacing, values.reshape(points.shape[:3]).astype(np.float32))
 
     @cached_property
     def skull(self) -> DistanceGrid:
         """Signed distance to the skin without ears: its morphological opening with a ball."""
         skin = self.distance
-        # Outside the grid counts as inside the body, which goes on below the box.
         deep, _ = mcubes.marching_cubes(skin.values.astype(np.float64), -OPENING)
         axes = [start + skin.spacing * np.arange(n) for start, n in zip(skin.low, skin.values.shape, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
