@@ -94,7 +94,7 @@ def _fingerprint(hair: bpy.types.Object) -> str:
         checksum,
         len(mesh.polygons),
         mesh.shape_keys is not None,
-        [round(value, 6) for row in hair.matrix_local for value in row],
+        np.array([hair.matrix_parent_inverse, hair.matrix_basis]).round(6).tolist(),
         [group.name for group in hair.vertex_groups],
         [(modifier.name, modifier.type) for modifier in hair.modifiers],
         [slot.material.name if slot.material else "" for slot in hair.material_slots],

@@ -1,6 +1,7 @@
 """Hair on a face: made, changed, taken off, and never taken from an animator who has worked on it."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,6 +161,16 @@ def test_other_hair_replaces_what_nobody_touched(face: "bpy.types.Object") -> No
     assert data_counts()["meshes"] == counts["meshes"] - 1
 
 
+def test_moving_or_turning_the_face_is_no_change_to_its_hair(face: "bpy.types.Object") -> None:
+    takes.dress(face, hair_record("bob"))
+    face.location, face.rotation_euler = (1.0, 2.0, 3.0), (0.1, 0.2, 0.3)
+    bpy.context.view_layer.update()
+    takes.dress(face, hair_record("curls"))
+    bpy.context.view_layer.update()
+    takes.dress(face, None)
+    assert list(face.children) == []
+
+
 def sculpt(hair: "bpy.types.Object") -> None:
     hair.data.vertices[0].co.x += 0.001
 
@@ -294,6 +305,19 @@ def test_hair_cannot_be_changed_where_there_is_no_take(use_backend: UseBackend) 
     use_backend()
     with pytest.raises(RuntimeError, match="No take is active"):
         bpy.ops.facetalk.change_hair()
+
+
+def test_a_change_that_is_cancelled_leaves_the_hair(use_backend: UseBackend, strip: None) -> None:
+    use_backend()
+    face = generate(identity="second")
+    worn = the_hair(face)
+    backend_process.stop_shared_backend()
+    work = HairChange(use_backend(load_seconds=30.0), face, {"hair": "curls"})
+    assert work.step(operators.STEP_SECONDS)
+    work.cancel()
+    work._receiver.join(2.0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "facetalk receiver"]
+    assert the_hair(face) == worn
 
 
 def test_hair_for_a_face_deleted_meanwhile_is_an_error(use_backend: UseBackend, strip: None) -> None:

@@ -2,7 +2,7 @@
 
 Needs a display (Xvfb with openbox will do), xdotool and ImageMagick; not part of the test suite, because a
 Blender with a window does not come from PyPI. Installs the built extension into a temporary user folder,
-clicks Generate, the new-seed button and Escape, undoes and redoes, and leaves pictures of every step.
+clicks Generate, the new-seed button, Change Hair and Escape, undoes and redoes, and leaves pictures of every step.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -23,6 +24,7 @@ from tests.service.fake_backend import CHECKOUT, write_fake_python
 
 GENERATE = (100, 176)  # pixels from the sidebar's top left corner
 NEW_SEED = (246, 176)
+CHANGE_HAIR = (246, 74)
 SECONDS = 60.0
 
 
@@ -55,11 +57,11 @@ class Window:
 
     def takes(self) -> dict[str, bool]:
         """The takes there are, and whether each is shown."""
-        try:
-            state = json.loads((self.folder / "state.json").read_text())
-        except (FileNotFoundError, ValueError):  # being written
-            return {}
-        return {take["name"]: not take["hidden"] for take in state}
+        return {take["name"]: not take["hidden"] for take in self._told("state.json") or ()}
+
+    def hair(self) -> dict[str, bool]:
+        """The hair objects there are, and whether each is shown."""
+        return dict(self._told("hair.json") or {})
 
     def wait(self, what: str, true: Callable[[], bool]) -> None:
         """Wait until something is true; take a picture."""
@@ -89,6 +91,17 @@ class Window:
         subprocess.run(["import", "-window", "root", str(path)], check=True)
         return path
 
+    def choose_hair(self, style: str) -> None:
+        """Say what the Hair field holds."""
+        (self.folder / "command.py").write_text(f"bpy.context.scene.facetalk.hair = {style!r}")
+        time.sleep(1.0)
+
+    def _told(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return json.loads((self.folder / name).read_text())
+        except (FileNotFoundError, ValueError):  # being written
+            return None
+
     def _xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], check=True)
 
@@ -106,17 +119,26 @@ def main() -> None:
         window.wait("the window is ready", (folder / "state.json").exists)
         window.click(GENERATE)
         window.wait("a take is made", lambda: window.takes() == {"line take 1": True})
+        window.wait("it has hair", lambda: window.hair() == {"line take 1 Hair": True})
+        window.choose_hair("bald")
+        window.click(CHANGE_HAIR)
+        window.wait("bald takes the hair off", lambda: window.hair() == {})
+        window.press("ctrl+z")
+        window.wait("undo puts it on again", lambda: window.hair() == {"line take 1 Hair": True})
+        window.choose_hair("curls")
         window.click(NEW_SEED)
         window.wait("another take hides it", lambda: window.takes() == {"line take 1": False, "line take 2": True})
         window.press("ctrl+z")
         window.wait("undo takes it back", lambda: window.takes() == {"line take 1": True})
+        window.wait("and its hair", lambda: window.hair() == {"line take 1 Hair": True})
         window.press("ctrl+shift+z")
         window.wait("redo brings it again", lambda: len(window.takes()) == 2)
+        window.wait("with its hair", lambda: window.hair() == {"line take 1 Hair": False, "line take 2 Hair": True})
         window.click(GENERATE)
         time.sleep(2.0)
         window.press("Escape")
         time.sleep(5.0)  # more than the take would have needed
-        window.wait("escape leaves nothing", lambda: len(window.takes()) == 2)
+        window.wait("escape leaves nothing", lambda: (len(window.takes()), len(window.hair())) == (2, 2))
     finally:
         window.process.terminate()
         window.process.wait()

@@ -1,8 +1,8 @@
 """Runs inside a Blender with a window: a Sequencer beside a 3D view, FaceTalk's tab open, one strip selected.
 
 ``FACETALK_GUI`` is a folder with ``line.wav`` and ``python``. This script leaves there ``ready.json`` (where
-the sidebars are on the screen: left, top, width, height) and ``state.json`` (the takes there are). It runs
-whatever it finds in ``command.py``.
+the sidebars are on the screen: left, top, width, height), ``state.json`` (the takes there are) and ``hair.json``
+(the hair objects, and whether each is shown). It runs whatever it finds in ``command.py``.
 """
 
 import json
@@ -22,6 +22,7 @@ def prepare() -> None:
     bpy.context.preferences.addons[MODULE].preferences.backend_python = str(FOLDER / "python")
     scene = bpy.context.scene
     scene.render.fps = 25
+    scene.facetalk.identity = "second"  # which has hair
     for thing in list(bpy.data.objects):
         bpy.data.objects.remove(thing)
     window = bpy.context.window_manager.windows[0]
@@ -73,6 +74,8 @@ def tell_state() -> float:
         if face.data.shape_keys is not None
     ]
     (FOLDER / "state.json").write_text(json.dumps(state))
+    hair = {thing.name: not thing.hide_viewport for thing in bpy.data.objects if "facetalk_hair" in thing}
+    (FOLDER / "hair.json").write_text(json.dumps(hair))
     return 0.3
 
 
