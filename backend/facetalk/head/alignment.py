@@ -15,7 +15,10 @@ Array = NDArray[np.float64]
 
 RECOGNISED = 0.20  # share by which a head may differ from the mean one in size, and its unit still be sure
 WRONG_UNIT = 5.0  # factor of size beyond which declared units are wrong rather than the head unusual
-NOT_A_FACE = (6.0, 0.75)  # boxes, balls, rings and capsules end between 3.5 and 8, and between 0.3 and 0.7
+NOT_A_FACE = 4.6  # mm of cost; other people's faces end at 1.4 to 2.5, boxes, balls, rings and capsules at 4.8 to 8
+NOT_A_FACE_BY_LANDMARKS = 7.0  # where someone has pointed at nose and eyes, it may be a stylised face
+
+LANDMARK_STEPS = 30  # of registration, from where landmarks lead
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,15 @@ def align(
         UserError: no face is found, or the declared units cannot be.
     """
     if landmarks is not None:
-        start = from_landmarks(landmarks)
-        transform, cost = registration.refine(start, 30)
+        ((transform, cost),) = registration.refine([from_landmarks(landmarks)], LANDMARK_STEPS)
     else:
         transform, cost = find_face(registration, units, generator)
     coverage = registration.coverage(transform)
-    if cost > NOT_A_FACE[0] or coverage < NOT_A_FACE[1]:
+    if cost > (NOT_A_FACE if landmarks is None else NOT_A_FACE_BY_LANDMARKS):
         remedy = "give --landmarks, or crop it to the head" if landmarks is None else "check the landmarks' positions"
         raise UserError(
             f"After the best alignment the scan lies {cost:.1f} mm from the mean face and covers {coverage:.0%} of it, "
-            f"where a head lies 1 to 4 mm from it and covers nearly all: it does not look like a face; {remedy}."
+            f"where a head lies 1 to 3 mm from it and covers all: it does not look like a face; {remedy}."
         )
     unit, size = _unit_and_size(transform.scale, units)
     return Alignment(transform, unit, size, cost, coverage)

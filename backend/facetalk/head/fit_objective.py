@@ -76,7 +76,8 @@ class StageObjective:
         # Away from the surface a value is only near the distance: its gradient, kept for the stage, mends the scale.
         _, gradient = distance_and_gradient(self.distance, points, code)
         slope = gradient.norm(dim=1).clamp(min=LEAST_GRADIENT)
-        variables = torch.cat([code / self.code_unit, code.new_zeros(7)]).requires_grad_(True)
+        scaled = torch.where(self.code_unit > 0.0, code / self.code_unit, torch.zeros_like(code))
+        variables = torch.cat([scaled, code.new_zeros(7)]).requires_grad_(True)
         optimiser = torch.optim.LBFGS(
             [variables],
             max_iter=self.stage.steps,
@@ -130,12 +131,13 @@ def _generator(motion: Tensor) -> Tensor:
 def _code_spread(head: ParametricHead) -> Tensor:
     """Typical size of every code entry ``[I]``, read off the curvature of the prior at the mean face.
 
-    A prior that is the mean of ``(entry / spread)^2`` has the gradient ``2 entry / (I spread^2)``.
+    A prior that is the mean of ``(entry / spread)^2`` has the gradient ``2 entry / (I spread^2)``. An entry that the
+    prior does not speak of, such as hair, has the size 0: it is not fitted.
     """
     probe = torch.full((head.identity_size,), SPREAD_PROBE, device=head.device, requires_grad=True)
     (gradient,) = torch.autograd.grad(head.identity_prior(probe), probe)
-    curvature = gradient.abs().clamp(min=1e-12)
-    return (2.0 * SPREAD_PROBE / (head.identity_size * curvature)).sqrt()
+    spread = (2.0 * SPREAD_PROBE / (head.identity_size * gradient.abs())).sqrt()
+    return torch.where(gradient.abs() > 0.0, spread, torch.zeros_like(spread))
 
 
 def canonical_points(surface: RestSurface, samples: SurfaceSamples, transform: Similarity) -> Tensor:

@@ -43,6 +43,9 @@ REPORT_POINTS = 8_000
 REACH = 0.12  # head units from the surface (30 mm); further points are shoulders, long hair or another object
 FACE_SHARE = 0.5  # of the points of a stage that are chosen from the face
 FACING = 0.3  # cosine to the surface's normal, under which a point of a mesh lies on an inner wall
+FAIR_FACE = 1.0  # mm; faces like those the head has learnt end at a third of it
+FAR_FROM_PEOPLE = 4.0  # of the prior: twice a typical face's distance from the mean
+MANY_OUTLIERS = 0.05
 OUTLIER = 10.0  # mm from the fitted head; further points are counted apart
 
 
@@ -102,6 +105,31 @@ class FittedIdentity:
     face: Residual
     prior: float
 
+    def residuals(self) -> dict[str, float]:
+        """The figures to keep with the identity, millimetres by name; those that could be measured."""
+        figures = {
+            f"{region} {name}": getattr(residual, field)
+            for region, residual in (("face", self.face), ("head", self.head))
+            for name, field in (("mean", "mean"), ("95 %", "p95"), ("worst", "worst"))
+        }
+        return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+    def remarks(self) -> list[str]:
+        """What people should know before they use the face: one sentence each, none if all is well."""
+        found = []
+        if self.face.mean > FAIR_FACE:
+            found.append(
+                f"The head follows this face only to {self.face.mean:.1f} mm: it may be no neutral human face; "
+                "look at the result."
+            )
+        if self.prior > FAR_FROM_PEOPLE:
+            found.append("The face is far from those the head has learnt: expressions may look odd on it.")
+        if self.face.outliers > MANY_OUTLIERS:
+            found.append(
+                f"{self.face.outliers:.0%} of the face is left out: it is something else, such as hair or glasses."
+            )
+        return found
+
 
 Progress = Callable[[str, float], None]
 """Called with what is being done (``surface``, ``align``, ``fit``) and the fraction done; may raise to cancel."""
@@ -130,7 +158,7 @@ def fit_scan(
         UserError: no face is found in the scan, or its units cannot be.
     """
     settings, report = settings or FitSettings(), progress or _silent
-    starts = mean_surface_points(head, lambda fraction: report("surface", fraction))
+    starts = mean_surface_points(head, lambda fraction: report("surface", fraction))[::2]
     surface = rest_surface(head, torch.zeros(head.identity_size, device=head.device), starts)
     report("align", 0.0)
     generator = np.random.default_rng(settings.seed)

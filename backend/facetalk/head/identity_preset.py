@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ class IdentityPreset:
     Attributes:
         name: of ``[a-z0-9_-]``; also its file's.
         head: name of the head bundle whose code it is.
-        code: identity code, I entries.
-        hair: name of a hair style of that head, or None for the head's default.
+        code: identity code, I entries; what they say of hair gives way to ``hair``.
+        hair: name of a hair style of that head, or None for a bald one.
         colors: ``skin``, ``hair`` and ``eyes`` as linear RGB, 0 to 1; what is left out is the topology's.
         description: one line for people.
         source: where the face came from, such as the scan's file.
@@ -65,6 +66,10 @@ class IdentityPreset:
             known = ", ".join(hair_styles) or "none"
             raise UserError(f"The identity {self.name} has the hair {self.hair!r}, the head {head} has {known}.")
 
+    def fitted(self, code: Sequence[float], residuals: dict[str, float]) -> "IdentityPreset":
+        """The same preset with the code and the residuals of a fit."""
+        return replace(self, code=tuple(code), residuals=residuals)
+
 
 def embedded_folder() -> Path:
     """Where the identities that come with FaceTalk are."""
@@ -75,6 +80,21 @@ def own_folder() -> Path:
     """Where the user's own identities are: ``FACETALK_IDENTITIES`` if set, else ``~/.facetalk/identities``."""
     configured = os.environ.get("FACETALK_IDENTITIES")
     return Path(configured) if configured else Path.home() / ".facetalk/identities"
+
+
+def identity_path(name: str) -> Path:
+    """The file of a user's own identity; its folder is made if need be.
+
+    Raises:
+        UserError: the name cannot be one, or the folder cannot be made.
+    """
+    require_name(name)
+    folder = own_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made ({error.strerror}): say --output FILE.json.") from error
+    return folder / (name + SUFFIX)
 
 
 def list_identities() -> tuple[str, ...]:
