@@ -22,9 +22,9 @@ import soundfile
 import build_addon
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
-GENERATE = (100, 176)  # pixels from the sidebar's top left corner
-NEW_SEED = (246, 176)
-CHANGE_HAIR = (246, 74)
+GENERATE = (100, 202)  # pixels from the sidebar's top left corner
+NEW_SEED = (246, 202)
+CHANGE_HAIR = (246, 93)
 SECONDS = 60.0
 
 

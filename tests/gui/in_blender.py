@@ -28,7 +28,9 @@ def prepare() -> None:
     window = bpy.context.window_manager.windows[0]
     if hasattr(window.workspace, "sequencer_scene"):
         window.workspace.sequencer_scene = scene
-    strip = scene.sequence_editor_create().strips.new_sound("line", str(FOLDER / "line.wav"), 1, 5)
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # until 4.4
+    strip = strips.new_sound("line", str(FOLDER / "line.wav"), 1, 5)
     strip.select = True
     scene.frame_end = 60
     view = max(window.screen.areas, key=lambda area: area.width * area.height)
