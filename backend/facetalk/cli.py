@@ -6,23 +6,20 @@ What a command needs is imported when it runs, so that ``--help`` does not wait 
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import cli_bench, cli_head, presets
+from facetalk import cli_bench, cli_evaluate, cli_head, presets
+from facetalk.cli_console import ERR, OUT, Device, bars, load_animator
 from facetalk.errors import UserError
-
-if TYPE_CHECKING:
-    from facetalk.animate import Animator
 
 app = typer.Typer(
     help="Make a 3D head speak a recorded line.",
@@ -32,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_head.app, name="head")
 app.add_typer(cli_bench.app, name="bench")
+app.add_typer(cli_evaluate.app, name="evaluate")
 
 PACKAGES = ("facetalk", "torch", "transformers", "numpy", "soundfile", "imageio-ffmpeg", "fastapi", "bpy")
 BUNDLES = {
@@ -41,11 +39,6 @@ BUNDLES = {
     "topology": presets.TOPOLOGY,
 }
 FACE_STAGES = ("speech", "motion", "decode")  # from sound to posed vertices; the rest writes files
-
-_out = Console(soft_wrap=True, highlight=False, markup=False)
-_err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a GPU if there is one.")]
 
 
 class StageClock:
@@ -100,7 +93,7 @@ def animate(
             require_writable(path, suffix)
     clip = load_clip(speech)
 
-    animator, load_seconds = _load_animator(device)
+    animator, load_seconds = load_animator(device)
 
     from facetalk.device import describe_device
     from facetalk.export import write_take
@@ -113,44 +106,7 @@ def animate(
     _print_summary(seconds, clip.seconds, describe_device(animator.device))
     for path in (blend, video):
         if path is not None:
-            _out.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
-
-
-@app.command()
-def evaluate(
-    talkers: Annotated[
-        Path | None, typer.Option(help="Folder of recordings with tracked lips (docs/measures.md).")
-    ] = None,
-    curves: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="FOLDER OUT.npz", help="Write the generated curves of every sound in a folder."),
-    ] = None,
-    takes: Annotated[int, typer.Option(min=1, help="Takes of each recording (with --talkers).")] = 3,
-    device: Device = "auto",
-) -> None:
-    """Measure generated takes against recordings, or write their curves for others to judge."""
-    if (talkers is None) == (curves is None):
-        raise typer.BadParameter("say one of --talkers FOLDER and --curves FOLDER OUT.npz")
-    from facetalk.evaluation.curves import sound_files, write_curves
-    from facetalk.evaluation.report import evaluate_talkers, read_recordings, report_table, summary_lines
-    from facetalk.output_file import require_writable
-
-    if talkers is not None:
-        recordings = read_recordings(talkers)
-        animator, _ = _load_animator(device)
-        with _one_bar() as progress:
-            scores = evaluate_talkers(animator, recordings, takes, progress)
-        _out.print(report_table(scores))
-        for line in summary_lines(scores):
-            _out.print(line)
-    if curves is not None:
-        folder, out = curves
-        require_writable(out, ".npz")
-        paths = sound_files(folder)
-        animator, _ = _load_animator(device)
-        with _one_bar() as progress:
-            write_curves(animator, paths, out, progress)
-        _out.print(f"{out}: {len(paths)} recordings")
+            OUT.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()
@@ -187,7 +143,7 @@ def doctor() -> None:
         else:
             size = sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6
             table.add_row(name, f"{bundle.name}, {size:.1f} MB, every hash right")
-    _out.print(table)
+    OUT.print(table)
     if damaged:
         raise UserError(f"{damaged} of {len(BUNDLES)} model bundles cannot be used: the table says why.")
 
@@ -197,37 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=arguments)
     except UserError as error:
-        _err.print(str(error), style="red")
+        ERR.print(str(error), style="red")
         sys.exit(1)
-
-
-def _load_animator(device: str) -> "tuple[Animator, float]":
-    """The animator, and the seconds it took to load."""
-    start = time.perf_counter()
-    with _err.status("loading the models"):
-        from facetalk.animate import Animator
-
-        animator = Animator.load(device)
-    return animator, time.perf_counter() - start
 
 
 @contextmanager
 def _stage_bars() -> Iterator[StageClock]:
-    with _bars() as bars:
-        yield StageClock(bars)
-
-
-@contextmanager
-def _one_bar() -> Iterator[Callable[[str, float], None]]:
-    """A single bar, labelled with what is being worked on."""
-    with _bars() as bars:
-        task = bars.add_task("", total=1.0)
-        yield lambda label, fraction: bars.update(task, description=label, completed=fraction)
-
-
-def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=_err)
+    with bars() as progress:
+        yield StageClock(progress)
 
 
 def _print_summary(seconds: dict[str, float], speech_seconds: float, device: str) -> None:
@@ -235,9 +168,9 @@ def _print_summary(seconds: dict[str, float], speech_seconds: float, device: str
     table.add_column("seconds", justify="right")
     for stage, taken in seconds.items():
         table.add_row(stage, f"{taken:.1f}")
-    _out.print(table)
+    OUT.print(table)
     face = sum(seconds.get(stage, 0.0) for stage in FACE_STAGES)
-    _out.print(
+    OUT.print(
         f"{speech_seconds:.1f} s of speech became a moving face in {face:.1f} s: "
         f"{speech_seconds / face:.1f} times as fast as real time, on {device}."
     )

@@ -19,7 +19,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from training.contact import ContactBand, close_gap, part_crossing, remaining_gap, smallest_closing_weight
+from facetalk.evaluation.contact import ContactBand
+from facetalk.evaluation.crossings import sphere as sphere
+from training.contact import close_gap, part_crossing, remaining_gap, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
 from training.rig import PUPIL_CONTROLS, RIG_CONTROLS, TONGUE_CONTROLS
@@ -60,6 +62,7 @@ class IctHeads:
         triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
         skin_quads: the skin's faces ``[Q, 4]``; a triangle has -1 in its last column.
         mouth_socket: the skin's vertices inside the mouth.
+        eye_sockets: the skin's vertices behind the lids.
         teeth: jaw's part name -> its teeth, each as kit vertices.
         tongue_weight: how much of every vertex ``[V]`` is tongue.
     """
@@ -86,6 +89,7 @@ class IctHeads:
         self.vertices_of, self.triangles_of = self._split_parts()
         self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
         self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
+        self.eye_sockets: Indices = np.arange(ranges["eye_socket_left"][0], ranges["eye_socket_right"][1])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}
@@ -342,14 +346,6 @@ def _tongue_shapes(neutral: Array, weight: Array) -> dict[str, Array]:
 def _smoothstep(low: float, high: float, value: Array) -> Array:
     fraction = np.clip((value - low) / (high - low), 0.0, 1.0)
     return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))
-
-
-def sphere(points: Array) -> tuple[Array, float]:
-    """Least-squares sphere through points ``[N, 3]``: centre and radius."""
-    system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
-    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
-    centre = solution[:3]
-    return centre, float(np.sqrt(solution[3] + centre @ centre))
 
 
 def _rotations(pitch: Array, yaw: Array) -> Array:

@@ -1,0 +1,77 @@
+"""Surfaces that go through each other where flesh and teeth never do."""
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+
+from facetalk.evaluation.contact import contact_gap
+from facetalk.evaluation.held_out_heads import EYEBALLS, LIDS, LIPS, LOWER_TEETH, UPPER_TEETH, HeldOutHeads
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+TOLERANCE = 0.0012  # head units, 0.3 mm: less is not seen
+MIDDLE = slice(3, -3)  # of a smoothed rim's columns; at the corners rims join, and upper and lower are one
+FRONT = 0.25  # radii before an eyeball's centre from which on lids lie on it
+
+
+def crossings(heads: HeldOutHeads, posed: Array) -> dict[str, Flags]:
+    """In which frames surfaces are through each other by more than ``TOLERANCE``.
+
+    Args:
+        heads: their topology.
+        posed: vertices ``[T, V, 3]``, head units.
+
+    Returns:
+        ``[T]`` for each pair of surfaces.
+    """
+    lips = np.concatenate([heads.bands[LIPS].upper, heads.bands[LIPS].lower])
+    upper, lower = (heads.triangles[part] for part in (UPPER_TEETH, LOWER_TEETH))
+    jaw = heads.part(LOWER_TEETH)
+    return {
+        "lips through lips": _rims_cross(heads, posed, LIPS),
+        "lids through lids": np.any([_rims_cross(heads, posed, lids) for lids in LIDS], axis=0),
+        "lids through eyeballs": np.any([_lids_cross(heads, posed, lids) for lids in LIDS], axis=0),
+        "lips through teeth": np.array([_inside(head, lips, upper) or _inside(head, lips, lower) for head in posed]),
+        "teeth through teeth": np.array([_inside(head, jaw, upper) for head in posed]),
+    }
+
+
+def sphere(points: Array) -> tuple[Array, float]:
+    """Least-squares sphere through points ``[N, 3]``: centre and radius."""
+    system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
+    centre = solution[:3]
+    return centre, float(np.sqrt(solution[3] + centre @ centre))
+
+
+def _rims_cross(heads: HeldOutHeads, posed: Array, band: str) -> Flags:
+    """Frames ``[T]`` in which rims overlap, seen from the front."""
+    gap = contact_gap(posed, heads.bands[band])
+    gap[~np.isfinite(gap)] = 0.0
+    # A single column sees few vertices; the rim is a smooth line.
+    smooth = 0.25 * gap[:, :-2] + 0.5 * gap[:, 1:-1] + 0.25 * gap[:, 2:]
+    return np.asarray((smooth[:, MIDDLE] < -TOLERANCE).any(axis=1))
+
+
+def _lids_cross(heads: HeldOutHeads, posed: Array, lids: str) -> Flags:
+    """Frames ``[T]`` in which lids are inside the eyeball, taken as a sphere: its cornea may dent them."""
+    band = heads.bands[lids]
+    rims = np.concatenate([band.upper, band.lower])
+    eyeballs, mean = heads.part(EYEBALLS), heads.held_out.canonical[0]
+    eyeball = eyeballs[np.sign(mean[eyeballs, 0]) == np.sign(mean[list(band.corners), 0].sum())]
+    found = []
+    for head in posed:
+        centre, radius = sphere(head[eyeball])
+        offset = head[rims] - centre
+        deep = np.linalg.norm(offset, axis=1) < radius - TOLERANCE
+        found.append(bool((deep & (offset[:, 2] > FRONT * radius)).any()))
+    return np.array(found)
+
+
+def _inside(head: Array, vertices: Indices, triangles: Indices) -> bool:
+    """Whether any of some vertices of a head ``[V, 3]`` is deep inside a watertight part of it."""
+    sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
+    distance = igl.signed_distance(head[vertices], head, triangles, sign_type=sign)[0]
+    return bool(distance.min() < -TOLERANCE)
