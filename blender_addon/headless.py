@@ -96,10 +96,19 @@ def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
     bpy.app.handlers.render_write.remove(frame_written)
 
 
-def render_stills(stills: Sequence[Still], report: IO[str]) -> None:
-    """Render single pictures, each framed on the neutral head from its own side."""
-    scene = bpy.context.scene
-    rest = _resting_vertices(bpy.data.objects[FACE_NAME])
+def render_stills(stills: Sequence[Still], report: IO[str], close_up: str | None = None) -> None:
+    """Render single pictures, each framed on the neutral head from its own side.
+
+    Args:
+        stills: the pictures.
+        report: is told how many are done.
+        close_up: a vertex group of the face to frame instead of the whole head.
+
+    Raises:
+        KeyError: there is no such group.
+    """
+    scene, face = bpy.context.scene, bpy.data.objects[FACE_NAME]
+    rest = _resting_vertices(face) if close_up is None else _resting_group(face, close_up)
     for done, still in enumerate(stills, start=1):
         scene.frame_set(still.frame)
         stage.frame_view(scene, rest, still.view)
@@ -117,6 +126,14 @@ def _resting_vertices(face: bpy.types.Object) -> NDArray[np.float32]:
         points.foreach_get("co", vertices)
         parts.append(vertices.reshape(-1, 3))
     return np.concatenate(parts)
+
+
+def _resting_group(face: bpy.types.Object, name: str) -> NDArray[np.float32]:
+    """Vertices ``[N, 3]`` of a vertex group of the neutral face."""
+    group = face.vertex_groups[name].index
+    members = [v.index for v in face.data.vertices if any(entry.group == group for entry in v.groups)]
+    neutral = face.data.shape_keys.key_blocks[0].points
+    return np.array([neutral[index].co for index in members], np.float32)
 
 
 def draw_wires(face: bpy.types.Object) -> None:
@@ -161,7 +178,7 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
         face = bpy.data.objects[FACE_NAME]
         for thing in (face, *hair_object.worn_by(face)):
             draw_wires(thing)
-    render_stills(options.still, report)
+    render_stills(options.still, report, options.close_up)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -177,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("--frames", type=Path, help="folder for one picture a frame")
     rendering.add_argument("--range", type=_pair(":"), metavar="FIRST:LAST", help="only these scene frames")
     rendering.add_argument("--still", type=_still, action="append", default=[], metavar="FRAME:VIEW:PNG")
+    rendering.add_argument("--close-up", metavar="GROUP", help="frame the stills on this vertex group of the face")
     rendering.add_argument("--wires", action="store_true", help="draw the mesh's edges on the stills")
     return parser
 

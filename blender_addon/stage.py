@@ -24,7 +24,7 @@ LIGHT_DISTANCE = 1.3  # metres
 BACKDROP = (0.022, 0.026, 0.032)  # linear RGB
 
 # turn about the vertical axis (degrees) of the views that pictures are taken from
-VIEWS = {"front": 0.0, "side": -90.0, "three_quarter": -35.0}
+VIEWS = {"front": 0.0, "side": -90.0, "three_quarter": -35.0, "back": 180.0}
 
 
 def set_frame_rate(scene: bpy.types.Scene, fps: float) -> None:

@@ -1,7 +1,7 @@
 """The flow from a clip to posed vertices. Nothing else knows all the parts."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +13,14 @@ from facetalk import presets
 from facetalk.clip import Clip
 from facetalk.device import choose_device
 from facetalk.errors import UserError
-from facetalk.head.head import Head, PosedPoints, to_blender
+from facetalk.head.head import Head, HeadPoints, to_blender
+from facetalk.head.identity_preset import IdentityPreset, list_identities, load_identity
 from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
 from facetalk.speech.whisper_encoder import WhisperEncoder
-from facetalk.take import FrameBatch, TakeSettings
+from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair
+from facetalk.topology.complexion import Color, complexion
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
-from facetalk.topology.template import FaceMesh, Template
+from facetalk.topology.template import FaceMesh, HairMesh, Template
 from facetalk.topology.wrap import wrap
 
 Progress = Callable[[str, float], None]
@@ -32,14 +34,15 @@ MAXIMUM_FPS = 240.0
 class _Actor:
     """An identity wearing the template."""
 
+    code: Tensor
+    colors: Mapping[str, Color]
     mesh: FaceMesh
-    points: PosedPoints
+    points: HeadPoints
     bodies: list[RigidPart]
 
-    def pose(self, head: Head, codes: Tensor) -> NDArray[np.float32]:
+    def pose(self, codes: Tensor) -> NDArray[np.float32]:
         """Vertices ``[T, V, 3]`` in Blender's metres, for codes ``[T, E]``."""
-        posed = to_blender(make_rigid(head.pose(self.points, codes), self.bodies))
-        return np.ascontiguousarray(posed.cpu().numpy(), dtype=np.float32)
+        return _in_blender(make_rigid(self.points.pose(codes).points, self.bodies))
 
 
 class Animator:
@@ -51,7 +54,7 @@ class Animator:
     """
 
     def __init__(self, encoder: WhisperEncoder, motion: MotionModel, head: Head, template: Template) -> None:
-        motion.require_head(head.rig_to_code().cpu())
+        self._translation = motion.translation(head.config["rig_controls"], head.rig_to_code().cpu()).to(head.device)
         self.encoder, self.motion, self.head, self.template = encoder, motion, head, template
         self.device = head.device
         self.models = (presets.SPEECH_ENCODER, presets.MOTION, presets.HEAD, presets.TOPOLOGY)
@@ -73,16 +76,26 @@ class Animator:
         )
 
     def identities(self) -> list[str]:
-        """Names of the identities that come with the head; ``random-N`` works too."""
-        return list(self.head.identity_names)
+        """Names of the faces: the mean one and the identity presets; ``random-N`` works too."""
+        return ["average", *list_identities()]
 
-    def mesh(self, identity: str) -> FaceMesh:
+    def hair_styles(self) -> tuple[str, ...]:
+        """Names of the hair styles."""
+        return self.head.hair_styles
+
+    def mesh(self, identity: str, hair: str | None = None) -> FaceMesh:
         """The mesh of an identity at rest.
 
+        Args:
+            identity: one of ``identities``, or ``random-N``.
+            hair: a hair style, or bald; None for the identity's own.
+
         Raises:
-            UserError: no such identity.
+            UserError: no such identity or hair style.
         """
-        return self._actor(identity).mesh
+        require_hair(hair, self.head.hair_styles)
+        actor = self._actor(identity)
+        return replace(actor.mesh, hair=self._hair(actor, hair))
 
     def frame_count(self, clip: Clip, fps: float) -> int:
         """Frames of a take: enough to cover the clip.
@@ -129,7 +142,7 @@ class Animator:
             features, seed=settings.seed, guidance=settings.guidance, steps=settings.steps, callback=sampled
         )
         for chunk in chunks:
-            yield chunk * settings.intensity
+            yield chunk @ self._translation * settings.intensity
 
     def _pose_chunks(
         self, actor: _Actor, chunks: Iterator[Tensor], count: int, fps: float, report: Progress
@@ -144,7 +157,7 @@ class Animator:
         for batch in codes.split(FRAMES_PER_BATCH):
             if not len(batch):
                 continue
-            posed = actor.pose(self.head, batch)
+            posed = actor.pose(batch)
             first = timeline.delivered
             timeline.delivered += len(batch)
             report("decode", timeline.delivered / timeline.count)
@@ -152,14 +165,35 @@ class Animator:
 
     def _actor(self, identity: str) -> _Actor:
         if identity not in self._actors:
-            code = self.head.identity(identity)
+            code, colors = self._face(identity)
             vertices = torch.from_numpy(wrap(self.head, code, self.template)).to(self.device)
             parts = torch.from_numpy(self.template.parts.astype(np.int64))
             points = self.head.prepare(vertices, parts, code, torch.from_numpy(self.template.mobility))
-            actor = _Actor(_face_mesh(self.template), points, rigid_parts(self.template, vertices))
-            rest = actor.pose(self.head, torch.zeros(1, self.head.expression_size, device=self.device))[0]
-            self._actors[identity] = replace(actor, mesh=replace(actor.mesh, vertices=rest))
+            mesh = replace(_face_mesh(self.template), colors=complexion(self.template, colors))
+            actor = _Actor(code, colors, mesh, points, rigid_parts(self.template, vertices))
+            rest = actor.pose(torch.zeros(1, self.head.expression_size, device=self.device))[0]
+            self._actors[identity] = replace(actor, mesh=replace(mesh, vertices=rest))
         return self._actors[identity]
+
+    def _face(self, identity: str) -> tuple[Tensor, Mapping[str, Color]]:
+        """Identity code and colours of a name."""
+        if identity not in list_identities():
+            return self.head.identity(identity), {}
+        preset: IdentityPreset = load_identity(identity)
+        preset.require_fit(presets.HEAD.rpartition("/")[2], self.head.identity_size, self.head.hair_styles)
+        code = torch.tensor(preset.code, device=self.device)
+        return (self.head.with_hair(code, preset.hair) if preset.hair else code), preset.colors
+
+    def _hair(self, actor: _Actor, wish: str | None) -> HairMesh | None:
+        """The hair that is wished for, or the identity's own, on its head."""
+        style = self.head.hair_style(actor.code) if wish is None else wish
+        if style is None or style == BALD:
+            return None
+        hair = self.template.hair[style]
+        parts = torch.full((len(hair.vertices),), len(self.head.parts) - 1)
+        worn = self.head.carry(torch.from_numpy(hair.vertices), parts, actor.code)
+        red, green, blue = actor.colors.get("hair", hair.color[:3])
+        return replace(hair, vertices=_in_blender(worn), color=(red, green, blue, 1.0))
 
 
 class _FrameClock:
@@ -203,6 +237,10 @@ def _face_mesh(template: Template) -> FaceMesh:
         groups=template.groups,
         landmarks=template.landmarks,
     )
+
+
+def _in_blender(points: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(to_blender(points).cpu().numpy(), dtype=np.float32)
 
 
 def _silent(stage: str, fraction: float) -> None:

@@ -2,8 +2,8 @@
 
 The skin is MakeHuman's hm08 head (CC0), fitted once to the average head in canonical pose: edge loops of the lips and
 contours of the eye openings are matched curve to curve, a few points of nose, ears, chin and skull point to point, and
-the rest follows the surface. Eyeballs are new all-quad spheres; teeth, gums and tongue are remeshed from the neural
-head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity.
+the rest follows the surface. Eyeballs are new all-quad spheres; teeth, gums, tongue, brows and the hair styles are
+remeshed from the neural head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity.
 """
 
 import argparse
@@ -18,22 +18,24 @@ from scipy.spatial import cKDTree
 
 from facetalk.bundle import write_bundle
 from facetalk.head.head import Head
-from facetalk.head.meshing import marching_cubes
+from facetalk.head.meshing import TriangleMesh, marching_cubes
 from training.ict_heads import IctHeads, sphere
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_parts import eyeball, shrink_wrap, voxel_quads
 from training.skin_fit import SkinFit, closed_mouth, cut_neck, mouth_lining, skin_landmarks, skin_mobility
 from training.template_paint import face_groups, paint_skin
-from training.training_heads import PARTS
+from training.training_heads import BROWS, PARTS
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-MOUTH_QUADS = 1500
+PART_QUADS = {"mouth": 1500, "brows": 1800}
+HAIR_QUADS = 6000
+HAIR_COLOR = (0.075, 0.042, 0.022)  # linear
 CROWN_HEIGHT = 0.046  # head units, a little of it in the gum
 FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 6, 4  # quads along a side of a tooth's box
 FRONT_TEETH_WITHIN = 0.075  # head units from the midline: incisors and canines
-PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums"}
+PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums", "brows": "brows"}
 PART_COLORS = {
     "sclera": (0.84, 0.83, 0.80, 1.0),
     "iris": (0.10, 0.16, 0.20, 1.0),
@@ -41,7 +43,10 @@ PART_COLORS = {
     "teeth": (0.83, 0.80, 0.70, 1.0),
     "gums": (0.50, 0.16, 0.15, 1.0),
     "tongue": (0.55, 0.18, 0.17, 1.0),
+    "brows": (0.055, 0.030, 0.017, 1.0),
 }
+
+PARTS_WITH_BROWS = (*PARTS, BROWS)
 
 
 @dataclass
@@ -66,7 +71,7 @@ def remesh_part(head: Head, part: str, heads: IctHeads, canonical: Array, resolu
 
     if part not in heads.teeth:
         mesh = marching_cubes(distance, head.box, resolution)
-        return voxel_quads(*_largest_component(mesh.vertices, mesh.triangles), MOUTH_QUADS)
+        return voxel_quads(*_components(mesh, 2 if part == "brows" else 1), PART_QUADS[part])
     vertices: list[Array] = []
     quads: list[Indices] = []
     for tooth in heads.teeth[part]:
@@ -125,10 +130,12 @@ def _part_piece(part: str, vertices: Array, quads: Indices, heads: IctHeads, can
         colors[np.unique(quads[materials == name])] = PART_COLORS[name]
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     flat = (vertices - low)[:, [0, 2]] / (high - low)[[0, 2]]
-    return Piece(vertices, quads, 0.02 + 0.96 * flat[quads], PARTS.index(part), materials, colors)
+    return Piece(vertices, quads, 0.02 + 0.96 * flat[quads], PARTS_WITH_BROWS.index(part), materials, colors)
 
 
-def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Indices) -> None:
+def write_template(
+    output: Path, pieces: list[Piece], fit: SkinFit, numbers: Indices, hair: dict[str, torch.Tensor]
+) -> None:
     """Join the pieces and write the topology bundle."""
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     vertices = np.concatenate([piece.vertices for piece in pieces])
@@ -145,7 +152,7 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
     groups["feature_edges"] = np.array(sorted(curves))
     for name in ("eyeballs", "upper_teeth", "lower_teeth"):
         groups[name] = np.flatnonzero(parts == PARTS.index(name))
-    for material in ("gums", "tongue"):
+    for material in ("gums", "tongue", "brows"):
         groups[material] = np.unique(quads[named == material])
     mobility = np.ones(len(vertices))
     mobility[: len(skin)] = skin_mobility(fit, skin)
@@ -158,12 +165,19 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
         "mobility": torch.from_numpy(mobility.astype(np.float32)),
         "colors": torch.from_numpy(np.concatenate([piece.colors for piece in pieces]).astype(np.float32)),
         **{f"groups.{name}": torch.from_numpy(group.astype(np.int32)) for name, group in groups.items()},
+        **hair,
     }
+    styles = [name.split(".")[1] for name in hair if name.endswith("vertices")]
     write_bundle(
         output,
         kind="topology",
         name="hm08",
-        config={"materials": materials, "landmarks": landmarks},
+        config={
+            "materials": materials,
+            "landmarks": landmarks,
+            "hair_styles": styles,
+            "hair_color": list(HAIR_COLOR),
+        },
         tensors=tensors,
         licence="CC0-1.0",
         attributions=[
@@ -174,12 +188,38 @@ def write_template(output: Path, pieces: list[Piece], fit: SkinFit, numbers: Ind
     )
 
 
-def _largest_component(vertices: Array, triangles: Indices) -> tuple[Array, Indices]:
-    labels = igl.facet_components(triangles)
+def hair_tensors(head: Head, resolution: int) -> dict[str, torch.Tensor]:
+    """Every hair style of the mean neural head as quads: ``hair.STYLE.vertices``, ``quads`` and ``uv``."""
+    tensors = {}
+    for style in head.hair_styles:
+        code = head.with_hair(head.identity("average"), style)
+
+        def distance(points: torch.Tensor, code: torch.Tensor = code) -> torch.Tensor:
+            return head.signed_distance(points, code)[:, -1]
+
+        mesh = marching_cubes(distance, head.box, resolution)
+        vertices, quads = voxel_quads(*_components(mesh, 1), HAIR_QUADS)
+        tensors[f"hair.{style}.vertices"] = torch.from_numpy(vertices.astype(np.float32))
+        tensors[f"hair.{style}.quads"] = torch.from_numpy(quads.astype(np.int32))
+        tensors[f"hair.{style}.uv"] = torch.from_numpy(_around_head(vertices)[quads].astype(np.float32))
+    return tensors
+
+
+def _around_head(vertices: Array) -> Array:
+    """UVs ``[V, 2]`` of hair: angle about the head's vertical axis, and height."""
+    angle = np.arctan2(vertices[:, 0], vertices[:, 2] + 0.2) / (2.0 * np.pi) + 0.5
+    height = (vertices[:, 1] - vertices[:, 1].min()) / np.ptp(vertices[:, 1])
+    return np.stack([0.02 + 0.96 * angle, 0.02 + 0.96 * height], axis=1)
+
+
+def _components(mesh: TriangleMesh, count: int) -> tuple[Array, Indices]:
+    """The largest connected components of a mesh."""
+    labels = igl.facet_components(mesh.triangles)
     labels = np.asarray(labels[1] if isinstance(labels, tuple) else labels).ravel()
-    triangles = triangles[labels == np.bincount(labels).argmax()]
+    largest = np.bincount(labels).argsort()[::-1][:count]
+    triangles = mesh.triangles[np.isin(labels, largest)]
     used, compact = np.unique(triangles, return_inverse=True)
-    return vertices[used], compact.reshape(-1, 3)
+    return mesh.vertices[used], compact.reshape(-1, 3)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -189,13 +229,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz")
     parser.add_argument("--head", type=Path, default=Path("presets/heads/facetalk-head"))
     parser.add_argument("--output", type=Path, default=Path("presets/topologies/hm08"))
-    parser.add_argument("--resolution", type=int, default=320, help="marching cubes for teeth, gums and tongue")
+    parser.add_argument("--resolution", type=int, default=320, help="marching cubes for the parts and the hair")
     options = parser.parse_args(arguments)
     head = Head.load(options.head, torch.device("cpu"))
     pieces, fit, numbers = build(
         load_makehuman(options.makehuman), IctHeads.load(options.data), head, options.resolution
     )
-    write_template(options.output, pieces, fit, numbers)
+    write_template(options.output, pieces, fit, numbers, hair_tensors(head, options.resolution))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.head_layout import HeadLayout
-from training.rig import RIG_CONTROLS, TONGUE_CONTROLS
-from training.training_heads import PARTS, TrainingHeads, identity_code
+from training.rig import PUPIL_CONTROLS, RIG_CONTROLS, TONGUE_CONTROLS
+from training.training_heads import TrainingHeads, identity_code, part_of_vertex
+from training.warp_samples import vertex_normals
 
 Array = NDArray[np.float64]
 
@@ -39,17 +40,29 @@ UPPER_FACE = (
     "eyeWide",
     "noseSneer",
 )
+# Full expressions, after the action units of Ekman and Friesen's Facial Action Coding System (1978).
+EMOTIONS: dict[str, dict[str, float]] = {
+    "joy": {"mouthSmile": 0.9, "cheekSquint": 0.7, "eyeSquint": 0.3, "mouthUpperUp": 0.3, "jawOpen": 0.15},
+    "sadness": {"browInnerUp": 0.9, "mouthFrown": 0.8, "eyeSquint": 0.2, "mouthShrugLower": 0.4},
+    "anger": {"browDown": 1.0, "eyeWide": 0.3, "noseSneer": 0.5, "mouthPress": 0.7, "eyeSquint": 0.3},
+    "surprise": {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.5},
+    "fear": {"browInnerUp": 0.9, "browDown": 0.4, "eyeWide": 0.9, "mouthStretch": 0.7, "jawOpen": 0.2},
+    "disgust": {"noseSneer": 0.9, "mouthUpperUp": 0.6, "browDown": 0.4, "mouthFrown": 0.4, "cheekSquint": 0.4},
+    "contempt": {"mouthDimple_L": 0.8, "mouthSmile_L": 0.4, "eyeSquint": 0.2},
+}
 GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
 
 
 def sample_rig_weights(generator: np.random.Generator, count: int) -> Array:
-    """Random rig weights ``[count, R]`` in 0..1: half speech-like, the rest single shapes and wide combinations."""
+    """Random rig weights ``[count, R]`` in 0..1: half like speech, the rest emotions, single shapes and mixtures."""
     weights = np.zeros((count, len(RIG_CONTROLS)))
     for row in weights:
         kind = generator.random()
-        if kind < 0.55:
+        if kind < 0.5:
             _speak(row, generator)
-        elif kind < 0.75:
+        elif kind < 0.68:
+            _feel(row, generator)
+        elif kind < 0.85:
             row[generator.integers(len(RIG_CONTROLS))] = generator.uniform(0.2, 1.0)
         else:
             chosen = generator.choice(len(RIG_CONTROLS), 6, replace=False)
@@ -72,6 +85,16 @@ def _speak(row: Array, generator: np.random.Generator) -> None:
         row[RIG_CONTROLS.index(str(generator.choice(TONGUE_CONTROLS)))] = generator.random()
 
 
+def _feel(row: Array, generator: np.random.Generator) -> None:
+    """An emotion at some strength, in a third of the poses while speaking."""
+    if generator.random() < 0.33:
+        _speak(row, generator)
+    emotion = EMOTIONS[str(generator.choice(list(EMOTIONS)))]
+    strength = generator.uniform(0.2, 1.0)
+    for name, amount in emotion.items():
+        _set(row, name, strength * amount, generator)
+
+
 def _liven(row: Array, generator: np.random.Generator) -> None:
     if generator.random() < 0.4:
         _set(row, "eyeBlink", float(generator.choice([1.0, generator.random()])), generator)
@@ -81,6 +104,8 @@ def _liven(row: Array, generator: np.random.Generator) -> None:
         opposite = {"eyeLookIn": "eyeLookOut", "eyeLookOut": "eyeLookIn"}.get(name, name)
         row[RIG_CONTROLS.index(f"{name}_L")] = amount
         row[RIG_CONTROLS.index(f"{opposite}_R")] = amount
+    if generator.random() < 0.2:
+        row[[RIG_CONTROLS.index(name) for name in PUPIL_CONTROLS]] = generator.random()
     for name in UPPER_FACE:
         if generator.random() < 0.2:
             _set(row, name, generator.random() * 0.8, generator)
@@ -93,6 +118,10 @@ def _set(row: Array, name: str, amount: float, generator: np.random.Generator) -
         return
     for side in ("L", "R"):
         row[RIG_CONTROLS.index(f"{name}_{side}")] = np.clip(amount * generator.uniform(0.85, 1.15), 0.0, 1.0)
+
+
+SKIN_OFFSETS = (-0.004, 0.016)  # head units off the skin: brows ride there
+HELD_OUT_EVERY = 10  # of the draws of expressions, every tenth is never trained on
 
 
 @dataclass(frozen=True)
@@ -110,12 +139,12 @@ class ExpressionCase:
     """One identity in many poses.
 
     Attributes:
-        code: identity code ``[I]``.
-        points: canonical points ``[N, 3]``.
+        code: shape code ``[S]``.
+        points: points of the mean head ``[N, 3]``.
         parts: their part indices ``[N]``.
         weight: their weights in the loss ``[N]``.
         expressions: expression codes ``[T, E]``.
-        displacement: where the points go ``[T, N, 3]``.
+        displacement: how far the points go from the identity's canonical pose ``[T, N, 3]``.
         linear_fields: the neutral offset and the displacement per unit of every code dimension, ``[1 + E, N, 3]``.
     """
 
@@ -129,26 +158,35 @@ class ExpressionCase:
 
 
 class ExpressionCases:
-    """Draws random identities in random poses, as canonical points with the places they go to."""
+    """Draws random identities in random poses."""
 
     def __init__(self, heads: TrainingHeads, layout: HeadLayout, counts: CaseCounts) -> None:
         self.heads, self.rig_to_code, self.counts = heads, layout.rig_to_code, counts
         self.code_to_rig = np.linalg.pinv(layout.rig_to_code)
-        self.part = np.full(len(layout.importance), -1)
-        for index, name in enumerate(PARTS):
-            self.part[heads.vertices_of[name]] = index
-        self.usable = np.flatnonzero(self.part >= 0)
+        average = identity_code(0)
+        self.mean = heads.canonical(average, heads.calibrate(average))
+        self.normals = vertex_normals(self.mean, np.concatenate(list(heads.triangles_of.values())))
+        self.part = part_of_vertex(heads, len(self.mean))
+        self.usable = np.flatnonzero((self.part >= 0) & (layout.importance > 0.0))
         importance = layout.importance[self.usable]
         self.weight = np.sqrt(importance / importance.min())
         self.chance = self.weight / self.weight.sum()
         self.codes = [identity_code(index) for index in range(counts.identities)]
         self.calibrations = [heads.calibrate(code) for code in self.codes]
 
-    def draw(self, generator: np.random.Generator, held_out: bool = False) -> ExpressionCase:
-        """One training identity, or a held-out one, in as many random poses as the settings say."""
-        first_held_out = self.counts.identities - self.counts.held_out
-        low, high = (first_held_out, self.counts.identities) if held_out else (0, first_held_out)
-        index = int(generator.integers(low, high))
+    def train(self, number: int) -> ExpressionCase:
+        """The ``number``-th case to train on."""
+        seed = number + number // (HELD_OUT_EVERY - 1) + 1  # leaves out the multiples of ten
+        return self._draw(seed, 0, self.counts.identities - self.counts.held_out)
+
+    def held_out(self, number: int) -> ExpressionCase:
+        """The ``number``-th case of identities and expressions never trained on."""
+        first = self.counts.identities - self.counts.held_out
+        return self._draw(number * HELD_OUT_EVERY, first, self.counts.identities)
+
+    def _draw(self, seed: int, first: int, end: int) -> ExpressionCase:
+        generator = np.random.default_rng([seed, 1])
+        index = int(generator.integers(first, end))
         code, calibration = self.codes[index], self.calibrations[index]
         weights = sample_rig_weights(generator, self.counts.poses)
         rest = np.zeros((1, len(RIG_CONTROLS)))
@@ -159,9 +197,11 @@ class ExpressionCases:
         displacement = posed[:, vertices] - canonical[vertices]
         controls = self.heads.linear_controls(code, calibration, vertices)
         linear = np.tensordot(self.code_to_rig, controls, axes=1)
+        off_skin = (self.part[vertices] == 0) & (generator.random(len(vertices)) < 0.3)
+        offset = off_skin * generator.uniform(*SKIN_OFFSETS, len(vertices))
         return ExpressionCase(
             code=as_tensor(code),
-            points=as_tensor(canonical[vertices]),
+            points=as_tensor(self.mean[vertices] + offset[:, None] * self.normals[vertices]),
             parts=torch.from_numpy(self.part[vertices]),
             weight=as_tensor(self.weight[rows]),
             expressions=as_tensor(weights @ self.rig_to_code),

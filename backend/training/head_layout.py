@@ -1,4 +1,4 @@
-"""Where things are on the training heads: anchors, landmarks, measuring points, and the basis of expression codes."""
+"""Where things are on the training heads: landmarks, measuring points, and the basis of expression codes."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,10 @@ from facetalk.head.head import MEASURING_POINTS
 from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads
 from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
-from training.training_heads import CODE_SIZE_IDENTITY, TrainingHeads, sample_identity_code
+from training.training_heads import CODE_SIZE_IDENTITY, TrainingHeads
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-# iBUG landmarks that anchor a pair of local networks, as (subject's left, subject's right), and those on the midline.
-ANCHOR_PAIRS = ((45, 36), (42, 39), (54, 48), (35, 31), (24, 19), (12, 4), (14, 2), (63, 61))
-ANCHOR_MIDLINE = (30, 33, 51, 57, 8, 27)
-FAR_PAIRS = 10  # further pairs and midline anchors, spread over what the landmarks leave uncovered
-FAR_MIDLINE = 5
 
 MEASURING_VERTICES = {
     "inner_lip_upper": IBUG_VERTICES[62],
@@ -36,7 +30,7 @@ SPREAD_POINTS = 160
 LID_POINTS = 24  # along either rim of an eye opening
 # Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
 LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
-CODE_ENERGY_KEPT = 0.9999  # of the weighted displacement of all rig controls
+CODE_ENERGY_KEPT = 0.999999  # of the weighted displacement of all rig controls
 UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
 
 
@@ -45,8 +39,6 @@ class HeadLayout:
     """Where things are on a family of training heads, as indices of their vertices.
 
     Attributes:
-        anchors: vertices of the anchors ``[A]``, mirrored pairs first and interleaved.
-        anchor_pairs: number of mirrored pairs.
         landmarks: vertices by landmark name.
         measuring_points: vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order.
         outer_eyes: vertices of the outer eye corners, left and right.
@@ -54,8 +46,6 @@ class HeadLayout:
         rig_to_code: the linear map ``[R, E]`` from rig weights to expression codes.
     """
 
-    anchors: Indices
-    anchor_pairs: int
     landmarks: dict[str, int]
     measuring_points: Indices
     outer_eyes: tuple[int, int]
@@ -65,45 +55,16 @@ class HeadLayout:
 
 def lay_out(heads: IctHeads) -> HeadLayout:
     """The layout of ICT-FaceKit."""
-    anchors, pairs = anchor_vertices(heads)
     landmarks = landmark_vertices(heads)
     named = {**landmarks, **MEASURING_VERTICES}
     importance = vertex_importance(heads)
     return HeadLayout(
-        anchors=anchors,
-        anchor_pairs=pairs,
         landmarks=landmarks,
         measuring_points=np.array([named[name] for name in MEASURING_POINTS]),
         outer_eyes=(IBUG_VERTICES[45], IBUG_VERTICES[36]),
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )
-
-
-def anchor_vertices(heads: IctHeads) -> tuple[Indices, int]:
-    """Kit vertices of the anchors, mirrored pairs first and interleaved, and the number of pairs."""
-    skin = heads.vertices_of["skin"]
-    mirror = _mirror(heads.neutral[skin])
-    pairs = [(IBUG_VERTICES[left], IBUG_VERTICES[right]) for left, right in ANCHOR_PAIRS]
-    midline = [IBUG_VERTICES[index] for index in ANCHOR_MIDLINE]
-    taken = heads.neutral[[vertex for pair in pairs for vertex in pair] + midline]
-    positions = heads.neutral[skin]
-    # The kit's shoulders reach below the box of canonical space; anchors there would be wasted.
-    usable = positions[:, 1] > -0.60
-    for wanted, candidates in (
-        (FAR_PAIRS, np.flatnonzero(usable & (positions[:, 0] > 0.02))),
-        (FAR_MIDLINE, np.flatnonzero(usable & (np.abs(positions[:, 0]) < 1e-3))),
-    ):
-        for _ in range(wanted):
-            distance = np.linalg.norm(positions[candidates, None] - taken[None], axis=-1).min(axis=1)
-            best = candidates[distance.argmax()]
-            if wanted == FAR_PAIRS:
-                pairs.append((int(skin[best]), int(skin[mirror[best]])))
-                taken = np.concatenate([taken, heads.neutral[list(pairs[-1])]])
-            else:
-                midline.append(int(skin[best]))
-                taken = np.concatenate([taken, heads.neutral[[midline[-1]]]])
-    return np.array([vertex for pair in pairs for vertex in pair] + midline), len(pairs)
 
 
 def landmark_vertices(heads: IctHeads) -> dict[str, int]:
@@ -160,18 +121,6 @@ def spread_vertices(heads: IctHeads) -> Indices:
     return candidates[chosen]
 
 
-def linear_fit(
-    heads: TrainingHeads, vertices: Indices, samples: int, generator: np.random.Generator
-) -> tuple[Array, Array]:
-    """Mean ``[N, 3]`` and modes ``[I, N, 3]`` of canonical vertex positions, least squares over random identities."""
-    codes = np.stack([sample_identity_code(generator) for _ in range(samples)])
-    heads_posed = np.stack([heads.canonical(code, heads.calibrate(code))[vertices] for code in codes])
-    system = np.concatenate([np.ones((samples, 1)), codes], axis=1)
-    solution, *_ = np.linalg.lstsq(system, heads_posed.reshape(samples, -1), rcond=None)
-    solution = solution.reshape(-1, len(vertices), 3)
-    return solution[0], solution[1:]
-
-
 def code_basis(heads: TrainingHeads, importance: Array) -> Array:
     """The linear map ``[R, E]`` from rig weights to expression codes.
 
@@ -198,8 +147,3 @@ def vertex_importance(heads: IctHeads) -> Array:
         weight[band.upper] = 6.0
         weight[band.lower] = 6.0
     return weight / weight.sum()
-
-
-def _mirror(positions: Array) -> Indices:
-    _, index = cKDTree(positions).query(positions * [-1.0, 1.0, 1.0])
-    return np.asarray(index)

@@ -38,13 +38,15 @@ class MotionCorpus:
 
     Attributes:
         features: ``[N, D]`` speech features at 50 Hz.
-        rig_weights: ``[N, R]``, columns as ``RIG_CONTROLS``.
+        rig_weights: ``[N, C]``, of the controls that the corpus knows.
+        columns: the place in ``RIG_CONTROLS`` of every column; other controls rest.
         utterances: where each utterance lies.
         sources: licence and attribution lines of the recordings and voices.
     """
 
     features: NDArray[np.float16]
     rig_weights: NDArray[np.float16]
+    columns: tuple[int, ...]
     utterances: tuple[Utterance, ...]
     sources: tuple[str, ...]
 
@@ -57,7 +59,8 @@ class MotionCorpus:
         """
         manifest = _read_manifest(folder / "manifest.json")
         features = _open_array(folder / "features.npy", manifest["feature_size"])
-        rig_weights = _open_array(folder / "rig_weights.npy", len(RIG_CONTROLS))
+        columns = tuple(RIG_CONTROLS.index(name) for name in manifest["controls"])
+        rig_weights = _open_array(folder / "rig_weights.npy", len(columns))
         utterances = tuple(
             Utterance(each["name"], each["voice"], each["split"] == "held_out", each["start"], each["frames"])
             for each in manifest["utterances"]
@@ -67,13 +70,16 @@ class MotionCorpus:
             raise UserError(
                 f"{folder}: the arrays and the manifest's utterances differ in length: make the corpus again."
             )
-        return cls(features, rig_weights, utterances, tuple(manifest["sources"]))
+        return cls(features, rig_weights, columns, utterances, tuple(manifest["sources"]))
 
     def read(self, utterance: Utterance, first: int, frames: int) -> tuple[Tensor, Tensor]:
         """Features ``[frames, D]`` and rig weights ``[frames, R]`` of an utterance from frame ``first``."""
         span = slice(utterance.start + first, utterance.start + first + frames)
         features = torch.from_numpy(self.features[span].astype(np.float32))
-        return features, torch.from_numpy(self.rig_weights[span].astype(np.float32))
+        known = torch.from_numpy(self.rig_weights[span].astype(np.float32))
+        weights = known.new_zeros(len(known), len(RIG_CONTROLS))
+        weights[:, list(self.columns)] = known
+        return features, weights
 
 
 @dataclass(frozen=True)
@@ -203,8 +209,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} has corpus format {manifest.get('format')}, not {CORPUS_FORMAT}: make the corpus again."
         )
-    if manifest.get("controls") != list(RIG_CONTROLS):
-        raise UserError(f"{path} was made for other rig controls: make the corpus again.")
+    unknown = [name for name in manifest.get("controls", [None]) if name not in RIG_CONTROLS]
+    if unknown:
+        raise UserError(f"{path} was made for other rig controls ({unknown[0]}): make the corpus again.")
     return dict(manifest)
 
 

@@ -1,8 +1,8 @@
 """The rig controls that training data is posed with: the vocabulary between articulation and head.
 
 A rig weight runs from 0 to 1. Names are ARKit's as ICT-FaceKit spells them; ``eyeLook*`` turns the eyeball as well as
-the lids; four tongue shapes and the widening of the pupils on the eyeball's surface are our own, since the scan data has
-none.
+the lids; four tongue shapes and the widening of the pupils on the eyeball's surface are our own, since the scan data
+has none.
 """
 
 TONGUE_CONTROLS = ("tongueOut", "tongueTipUp", "tongueBetweenTeeth", "tongueBackUp")

@@ -1,17 +1,17 @@
 """Train the neural head: ``python -m training.train_head --data DATA/ict_facekit --output BUNDLE``.
 
-Two networks, trained one after the other against the clock: the identity field on signed-distance samples of canonical
-heads, the expression field on vertex correspondence, which these heads have for free. Both stages checkpoint every
-minute and resume with the same command. The bundle is written at the end, or from the latest checkpoint with
-``--export-only``.
+Four networks, each trained on its own: the identity warp and the expression field on vertex correspondence, which these
+heads have for free; the shape of the mean head's parts and of the hair styles on signed distances. They may train at
+once in processes of their own (``--stages``). Every stage checkpoints every minute and resumes with the same command;
+the bundle is written when no stage is left, or from the latest checkpoints with ``--export-only``.
 """
 
 import argparse
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +21,59 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk.bundle import write_bundle
-from facetalk.head.expression_field import displace
-from facetalk.head.head import MEASURING_POINTS, align, build_fields, sample_identity_code
-from training.expression_samples import CaseCounts, ExpressionCase, ExpressionCases, as_tensor, sample_rig_weights
-from training.head_layout import HeadLayout, lay_out, linear_fit
-from training.head_samples import BOX, SampleCounts, draw_samples, load_samples
+from facetalk.head.anchored_networks import AnchoredNetworks, blend_width
+from facetalk.head.head import MEASURING_POINTS, build_fields
+from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
+from training.expression_stage import ExpressionStage
+from training.head_layout import HeadLayout, lay_out
 from training.ict_heads import IctHeads
 from training.rig import RIG_CONTROLS
-from training.training_heads import CODE_SIZE_IDENTITY, PARTS, TrainingHeads
+from training.sculptures import Sculptures, sculpt
+from training.shape_samples import SampleCounts, Surface, draw_shape_samples, spread_anchors
+from training.shape_stage import ShapeStage
+from training.training_heads import BROWS, CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
 from training.training_run import TrainingRun
+from training.warp_samples import WarpSamples
+from training.warp_stage import WarpStage
 
 Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
-LINEAR_FIT_HEADS = 150  # random heads that anchors and landmarks are fitted to
-# Seeds of the identities that come with the bundle, chosen by eye among the first twenty to differ.
-NAMED_IDENTITIES = {
-    **{"bela": 2, "dora": 5, "emil": 8, "goran": 9, "hanna": 18, "ines": 4, "jun": 15, "kofi": 10},
-    **{"lena": 12, "otto": 14},
+BOX = np.array([(-0.55, -0.62, -0.95), (0.55, 0.75, 0.40)])  # the NPHM family's, with room for a neck below
+
+STAGES = ("warp", "shape", "hair", "expression")
+RECIPES = {  # minutes of each stage
+    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 25.0, "expression": 50.0},
+    "gpu": {"warp": 5.0, "shape": 4.0, "hair": 3.0, "expression": 6.0},
 }
 
 
 @dataclass(frozen=True)
 class HeadTrainingSettings:
-    """What a run is made of. Both stages train for minutes, or, if ``steps`` is given, for so many steps each."""
+    """What a run is made of. Stages train for minutes, or, if ``steps`` is given, for so many steps each."""
 
-    identities: int = 120
-    held_out: int = 8
-    samples: SampleCounts = field(default_factory=SampleCounts)
-    identity_minutes: float = 20.0
-    expression_minutes: float = 15.0
-    identities_per_step: int = 4
-    points_per_identity: int = 2048
-    expressions_per_identity: int = 24
-    learning_rate: float = 2e-3
+    identities: int = 340
+    held_out: int = 20
+    minutes: dict[str, float] = field(default_factory=lambda: RECIPES["cpu"])
     steps: int | None = None
-    workers: int = 2
-    identity_hidden: int = 96
-    expression_hidden: int = 256
+    learning_rate: float = 4e-3
+    skin_samples: SampleCounts = field(default_factory=lambda: SampleCounts(500_000, 60_000))
+    part_samples: SampleCounts = field(default_factory=lambda: SampleCounts(80_000, 40_000))
+    hair_samples: SampleCounts = field(default_factory=lambda: SampleCounts(250_000, 50_000))
+    warp_points: int = 2048
+    warp_identities: int = 16
+    shape_points: int = 8192
+    expression_points: int = 2048
+    expressions_per_case: int = 16
+    cases_per_step: int = 1
+    anchors: int = 64
+    shape_anchors: int = 128
+    hair_anchors: int = 160
+    warp_hidden: int = 64
+    shape_hidden: int = 64
+    hair_hidden: int = 96
+    expression_hidden: int = 64
 
 
 class HeadTraining:
@@ -67,173 +81,124 @@ class HeadTraining:
 
     def __init__(
         self,
-        load: Callable[[], TrainingHeads],
+        heads: TrainingHeads,
         layout: HeadLayout,
+        sculpt: Callable[[], Sculptures],
         folder: Path,
         settings: HeadTrainingSettings,
         device: torch.device,
     ) -> None:
-        self.load, self.layout, self.folder, self.settings, self.device = load, layout, folder, settings, device
-        self.heads = load()
-        generator = np.random.default_rng(0)
-        # Anchors and landmarks, one fit for both: posing the random heads is what costs.
-        fitted = np.concatenate([layout.anchors, np.array(list(layout.landmarks.values()))])
-        mean, modes = linear_fit(self.heads, fitted, LINEAR_FIT_HEADS, generator)
-        anchors = len(layout.anchors)
-        self.landmark_mean, self.landmark_modes = mean[anchors:], modes[:, anchors:]
+        self.heads, self.layout, self.folder, self.settings, self.device = heads, layout, folder, settings, device
+        self._sculpt = sculpt
+        self.mean = heads.canonical(identity_code(0), heads.calibrate(identity_code(0)))
         self.config = self._config()
-        counts = CaseCounts(
-            settings.identities, settings.held_out, settings.points_per_identity, settings.expressions_per_identity
-        )
-        self.cases = ExpressionCases(self.heads, layout, counts)
         torch.manual_seed(0)
         self.identity_field, self.expression_field = build_fields(self.config)
-        self.identity_field.anchor_mean.data = as_tensor(mean[:anchors])
-        self.identity_field.anchor_modes.data = as_tensor(modes[:, :anchors])
+        self._place_anchors()
         self.identity_field.to(device)
         self.expression_field.to(device)
-        typical = sample_rig_weights(generator, 2000) @ layout.rig_to_code
-        self.code_spread = as_tensor(np.concatenate([[1.0], typical.std(axis=0)])).to(device)
+
+    @cached_property
+    def sculptures(self) -> Sculptures:
+        """Brows and hair on the mean head."""
+        return self._sculpt()
 
     def _config(self) -> dict[str, Any]:
-        settings, layout = self.settings, self.layout
+        settings = self.settings
+        anchors = ("anchors", "shape_anchors", "hair_anchors")
+        widths = ("warp_hidden", "shape_hidden", "hair_hidden", "expression_hidden")
         return {
-            "parts": list(PARTS),
-            "box": [list(corner) for corner in BOX],
-            "identity_size": CODE_SIZE_IDENTITY,
-            "expression_size": int(layout.rig_to_code.shape[1]),
-            "anchors": len(layout.anchors),
-            "anchor_pairs": layout.anchor_pairs,
-            "identity_field": {"hidden": settings.identity_hidden},
-            "expression_field": {"hidden": settings.expression_hidden},
-            "landmarks": list(layout.landmarks),
-            "identities": ["average", *NAMED_IDENTITIES],
+            "parts": [*PARTS, BROWS],
+            "moves_with": [*range(len(PARTS)), 0],
+            "hair_styles": list(self.sculptures.hair),
+            "box": BOX.tolist(),
+            "shape_size": CODE_SIZE_IDENTITY,
+            "expression_size": int(self.layout.rig_to_code.shape[1]),
+            "sizes": {name: getattr(settings, name) for name in (*anchors, *widths)},
+            "landmarks": list(self.layout.landmarks),
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
         }
 
-    def run(self, stage: str) -> TrainingRun:
-        """The run of a stage, ``identity`` or ``expression``, its network taken up from the latest checkpoint."""
-        network = self.identity_field if stage == "identity" else self.expression_field
-        return TrainingRun(network, self.folder / stage, self.settings.learning_rate, self.settings.steps)
+    def _place_anchors(self) -> None:
+        """Put every network's anchors where its work is."""
+        inside = np.all((self.mean > BOX[0]) & (self.mean < BOX[1]), axis=1) & (self.layout.importance > 0.0)
+        points = self.mean[inside]
+        # Lips and lids count more, and the face more than the skull.
+        density = self.layout.importance[inside] ** 0.25 * np.where(points[:, 2] > 0.0, 1.6, 1.0)
+        hair = np.concatenate([surface.vertices for surface in self.sculptures.hair.values()])
+        field = self.identity_field
+        for networks, anchors in (
+            (field.warp.field.trunk, spread_anchors(points, density, self.settings.anchors)),
+            (self.expression_field.field.trunk, spread_anchors(points, density, self.settings.anchors)),
+            (field.shape, spread_anchors(points, density, self.settings.shape_anchors)),
+            (field.hair, spread_anchors(hair, np.ones(len(hair)), self.settings.hair_anchors)),
+        ):
+            _place(networks, anchors)
+        boxes = [[surface.vertices.min(axis=0), surface.vertices.max(axis=0)] for surface in self.surfaces()]
+        field.part_boxes.copy_(as_tensor(np.array(boxes)))
 
-    def train_identity(self) -> None:
-        """Fit the identity field: L1 of the signed distance, weighted to the surface."""
-        counts = self.settings.samples
-        files = draw_samples(
-            self.load,
-            self.layout.importance,
-            self.folder / "samples",
-            self.settings.identities,
-            counts,
-            self.settings.workers,
+    def surfaces(self) -> list[Surface]:
+        """The parts of the mean head, brows last."""
+        importance = self.layout.importance
+        parts = [Surface(self.mean, self.heads.triangles_of[part], importance) for part in PARTS]
+        return [*(surface.compact() for surface in parts), self.sculptures.brows]
+
+    def stage(self, name: str) -> WarpStage | ShapeStage | ExpressionStage:
+        """A stage with its data."""
+        if name == "warp":
+            return self._warp_stage()
+        if name == "expression":
+            return self._expression_stage()
+        return self._shape_stage(name)
+
+    def _warp_stage(self) -> WarpStage:
+        settings = self.settings
+        samples = WarpSamples(self.heads, self.layout.importance, settings.identities, settings.held_out, BOX)
+        return WarpStage(self.identity_field.warp, samples, settings.warp_points, settings.warp_identities, self.device)
+
+    def _shape_stage(self, name: str) -> ShapeStage:
+        settings = self.settings
+        if name == "shape":
+            network, surfaces = self.identity_field.shape, self.surfaces()
+            counts = [settings.skin_samples] + [settings.part_samples] * (len(surfaces) - 1)
+        else:
+            network, surfaces = self.identity_field.hair, list(self.sculptures.hair.values())
+            counts = [settings.hair_samples] * len(surfaces)
+        samples = draw_shape_samples(self.folder / f"{name}_samples.safetensors", surfaces, counts, BOX)
+        return ShapeStage(name, network, samples, settings.shape_points, self.device)
+
+    def _expression_stage(self) -> ExpressionStage:
+        settings = self.settings
+        counts = CaseCounts(
+            settings.identities, settings.held_out, settings.expression_points, settings.expressions_per_case
         )
-        sets = [{name: torch.from_numpy(array) for name, array in load_samples(file).items()} for file in files]
-        train, held_out = sets[: -self.settings.held_out], sets[-self.settings.held_out :]
-        generator = torch.Generator().manual_seed(0)
+        cases = ExpressionCases(self.heads, self.layout, counts)
+        typical = sample_rig_weights(np.random.default_rng(0), 2000) @ self.layout.rig_to_code
+        spread = as_tensor(np.concatenate([[1.0], typical.std(axis=0)])).to(self.device)
+        return ExpressionStage(self.expression_field, cases, spread, settings.cases_per_step)
 
-        def batches() -> Iterator[Tensor]:
-            while True:
-                yield self._identity_loss(train, generator)
+    def run(self, name: str) -> TrainingRun:
+        """The run of a stage, its network taken up from the latest checkpoint."""
+        field = self.identity_field
+        networks = {"warp": field.warp, "shape": field.shape, "hair": field.hair, "expression": self.expression_field}
+        return TrainingRun(networks[name], self.folder / name, self.settings.learning_rate, self.settings.steps)
 
-        def report() -> dict[str, float]:
-            fixed = torch.Generator().manual_seed(1)
-            return {
-                "train_mm": self._distance_error(train[: self.settings.held_out], fixed),
-                "held_out_mm": self._distance_error(held_out, fixed),
-            }
-
-        run = self.run("identity")
-        run.train(batches(), self.settings.identity_minutes, report)
-
-    def train_expression(self) -> None:
-        """Fit the expression field: weighted L1 of the displacement of kit vertices."""
-        generator = np.random.default_rng(0)
-
-        def batches() -> Iterator[Tensor]:
-            while True:
-                yield self._expression_loss(self.cases, generator)
-
-        run = self.run("expression")
-        run.train(batches(), self.settings.expression_minutes, self.displacement_error)
-
-    def _identity_loss(self, sets: list[dict[str, Tensor]], generator: torch.Generator) -> Tensor:
-        codes, points, distances = self._draw(sets, self.settings.identities_per_step, generator)
-        known = ~distances.isnan()
-        target = torch.where(known, distances, 0.0)
-        weight = known * (torch.exp(-target.abs() / 0.02) + 0.05)
-        error = (self.identity_field(points, codes) - target).abs()
-        return (error * weight).sum() / weight.sum()
-
-    def _draw(
-        self, sets: list[dict[str, Tensor]], identities: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = torch.randint(len(sets), (identities,), generator=generator).tolist()
-        count = self.settings.points_per_identity
-        rows = [torch.randint(len(sets[i]["points"]), (count,), generator=generator) for i in chosen]
-        codes = torch.stack([sets[i]["code"] for i in chosen])
-        points = torch.stack([sets[i]["points"][row] for i, row in zip(chosen, rows, strict=True)])
-        distances = torch.stack([sets[i]["distances"][row] for i, row in zip(chosen, rows, strict=True)])
-        return codes.to(self.device), points.to(self.device), distances.to(self.device)
-
-    @torch.no_grad()
-    def _distance_error(self, sets: list[dict[str, Tensor]], generator: torch.Generator) -> float:
-        """Mean error in mm of samples within 2 mm of a surface."""
-        codes, points, distances = self._draw(sets, 8, generator)
-        near = distances.abs() < 0.008
-        return float((self.identity_field(points, codes) - distances)[near].abs().mean() * 250.0)
-
-    def _expression_loss(self, cases: ExpressionCases, generator: np.random.Generator) -> Tensor:
-        losses = []
-        for _ in range(self.settings.identities_per_step // 2):
-            case = cases.draw(generator)
-            fields, predicted = self._displacements(case)
-            weight = case.weight.to(self.device)[:, None]
-            known = case.linear_fields.to(self.device)
-            spread = self.code_spread[:, None, None]
-            losses.append(((predicted - case.displacement.to(self.device)).abs() * weight).mean())
-            # The linear fields are known too: naming them teaches the trunk far more per step than poses alone.
-            linear = (fields[: len(known)] - known) * spread
-            losses.append((linear.abs() * weight).sum(dim=0).mean())
-        return torch.stack(losses).sum()
-
-    def _displacements(self, case: ExpressionCase) -> tuple[Tensor, Tensor]:
-        """The trunk's fields ``[K, N, 3]`` and the displacements ``[T, N, 3]`` of a case."""
-        code, points, parts = (each.to(self.device) for each in (case.code, case.points, case.parts))
-        with torch.no_grad():
-            aligned = align(self.identity_field, points[None], code[None])[0]
-        fields = self.expression_field.fields(points, aligned, parts, code)
-        coefficients = self.expression_field.coefficients(case.expressions.to(self.device), code)
-        return fields, displace(fields, coefficients)
-
-    @torch.no_grad()
-    def displacement_error(self) -> dict[str, float]:
-        """Mean error in mm on identities and expressions never trained on: everywhere, and on lips and lids."""
-        cases, generator = self.cases, np.random.default_rng(1)
-        everywhere, rims = [], []
-        for _ in range(8):
-            case = cases.draw(generator, held_out=True)
-            predicted = self._displacements(case)[1]
-            error = (predicted - case.displacement.to(self.device)).norm(dim=-1) * 250.0
-            everywhere.append(error.mean())
-            rims.append(error[:, case.weight.to(self.device) >= case.weight.max()].mean())
-        return {
-            "held_out_mm": float(torch.stack(everywhere).mean()),
-            "held_out_rims_mm": float(torch.stack(rims).mean()),
-        }
+    def train(self, name: str) -> None:
+        """Train a stage to the end of its minutes."""
+        run, stage = self.run(name), self.stage(name)
+        run.train(stage.losses(run.step), self.settings.minutes[name], stage.report)
 
     def export(self, output: Path, notice: str) -> None:
         """Write the head bundle from the networks as they are."""
-        tensors: dict[str, Tensor] = {
-            "landmark_mean": as_tensor(self.landmark_mean),
-            "landmark_modes": as_tensor(self.landmark_modes),
-            "identities": _named_identities(),
-            **self._code_tensors(),
-        }
+        tensors = self._code_tensors()
+        landmarks = np.array(list(self.layout.landmarks.values()))
+        tensors["landmarks"] = as_tensor(self.mean[landmarks])
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
-            # Anchors stay float32: a half-precision anchor is off by up to 0.06 mm.
+            # Where things are stays float32: in half precision an anchor is off by up to 0.06 mm.
             for key, value in network.state_dict().items():
-                tensors[f"{name}.{key}"] = value if key.startswith("anchor") else value.half()
+                exact = key.endswith(("anchors", "radius", "part_boxes"))
+                tensors[f"{name}.{key}"] = value if exact else value.half()
         write_bundle(
             output,
             kind="head",
@@ -249,7 +214,7 @@ class HeadTraining:
     def _code_tensors(self) -> dict[str, Tensor]:
         """What expression codes mean: maps to and from rig weights, and to the mean head's measuring points."""
         heads, layout = self.heads, self.layout
-        average = np.zeros(CODE_SIZE_IDENTITY)
+        average = identity_code(0)
         calibration = heads.calibrate(average)
         to_rig = np.linalg.pinv(layout.rig_to_code)
         moved = heads.linear_controls(average, calibration, layout.measuring_points)
@@ -264,18 +229,18 @@ class HeadTraining:
         }
 
 
+def _place(networks: AnchoredNetworks, anchors: Array) -> None:
+    networks.anchors.copy_(as_tensor(anchors))
+    networks.radius.copy_(blend_width(networks.anchors))
+
+
 def _last_reports(folder: Path) -> dict[str, Any]:
-    reports = {}
-    for stage in ("identity", "expression"):
-        path = folder / stage / "log.jsonl"
-        if path.exists():
-            reports[stage] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-    return reports
-
-
-def _named_identities() -> Tensor:
-    codes = [sample_identity_code(seed, CODE_SIZE_IDENTITY) for seed in NAMED_IDENTITIES.values()]
-    return torch.stack([torch.zeros(CODE_SIZE_IDENTITY), *codes])
+    logs = {stage: folder / stage / "log.jsonl" for stage in STAGES}
+    return {
+        stage: json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+        for stage, path in logs.items()
+        if path.exists()
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -284,27 +249,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz and its LICENSE")
     parser.add_argument("--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--run", type=Path, default=Path("work/head_run"), help="folder of samples and checkpoints")
-    parser.add_argument("--identities", type=int, default=HeadTrainingSettings.identities)
-    parser.add_argument("--identity-minutes", type=float, default=HeadTrainingSettings.identity_minutes)
-    parser.add_argument("--expression-minutes", type=float, default=HeadTrainingSettings.expression_minutes)
+    parser.add_argument("--recipe", choices=RECIPES, help="how long every stage trains; by the device if not given")
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="stages to train now")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the recipe's minutes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the latest checkpoints")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = HeadTrainingSettings(
-        identities=options.identities,
-        identity_minutes=options.identity_minutes,
-        expression_minutes=options.expression_minutes,
-    )
-    load = partial(IctHeads.load, options.data)
-    training = HeadTraining(load, lay_out(load()), options.run, settings, torch.device(options.device))
-    if options.export_only:
-        training.run("identity")
-        training.run("expression")
-    else:
-        training.train_expression()
-        training.train_identity()
-    training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))
+    recipe = RECIPES[options.recipe or ("cpu" if options.device == "cpu" else "gpu")]
+    settings = HeadTrainingSettings(minutes={name: options.scale * each for name, each in recipe.items()})
+    heads = IctHeads.load(options.data)
+    device = torch.device(options.device)
+    training = HeadTraining(heads, lay_out(heads), lambda: sculpt(heads, options.run), options.run, settings, device)
+    if not options.export_only:
+        for name in options.stages:
+            training.train(name)
+    if options.export_only or all(training.run(name).finished(settings.minutes[name]) for name in STAGES):
+        for name in STAGES:
+            training.run(name)
+        training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from training.motion_corpus import (
     TrainingFrames,
 )
 from training.motion_evaluation import generate_curves, held_out_lines, scores
+from training.rig import RIG_CONTROLS
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class MotionTraining:
         """The moving average as a model that samples takes."""
         mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
         settings = SamplingSettings(window=self.settings.window)
-        return MotionModel(self.averaged, mean, deviation, self.space.rig_to_code, settings)
+        return MotionModel(self.averaged, mean, deviation, RIG_CONTROLS, self.space.rig_to_code, settings)
 
     def evaluate(self) -> dict[str, float]:
         """Scores on held-out utterances; empty where the corpora hold none out."""
@@ -268,7 +269,11 @@ class MotionTraining:
             folder,
             kind="motion",
             name=folder.name,
-            config={"denoiser": asdict(self.network.config), "sampling": asdict(self.model().settings)},
+            config={
+                "denoiser": asdict(self.network.config),
+                "sampling": asdict(self.model().settings),
+                "rig_controls": list(RIG_CONTROLS),
+            },
             tensors=tensors,
             licence=LICENCE,
             attributions=list(sources),

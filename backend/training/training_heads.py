@@ -11,7 +11,8 @@ from facetalk.head.head import IDENTITY_LIMIT, IDENTITY_SIGMA
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")
+PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")  # each moves on its own
+BROWS = "brows"  # the next part of the head; brows ride on the skin
 CODE_SIZE_IDENTITY = 100
 
 
@@ -59,6 +60,14 @@ class TrainingHeads(Protocol):
     def linear_controls(self, code: Array, calibration: Calibration, vertices: Indices) -> Array:
         """Displacement per unit of every control ``[R, N, 3]`` at some vertices ``[N]``, to first order."""
         ...
+
+
+def part_of_vertex(heads: TrainingHeads, count: int) -> Indices:
+    """The index in ``PARTS`` of every vertex ``[count]``; -1 where a vertex belongs to none."""
+    part = np.full(count, -1)
+    for index, name in enumerate(PARTS):
+        part[heads.vertices_of[name]] = index
+    return part
 
 
 def sample_identity_code(generator: np.random.Generator) -> Array:

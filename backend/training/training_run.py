@@ -75,6 +75,10 @@ class TrainingRun:
                 next_save = self.seconds + CHECKPOINT_SECONDS
                 last = time.monotonic()
 
+    def finished(self, minutes: float) -> bool:
+        """Whether the run has used its minutes, or its steps."""
+        return self._share_done(minutes) >= 1.0
+
     def _share_done(self, minutes: float) -> float:
         return self.seconds / (60.0 * minutes) if self.steps is None else self.step / self.steps
 

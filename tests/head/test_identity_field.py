@@ -1,61 +1,41 @@
 import torch
 
-from facetalk.head.identity_field import IdentityField, fourier, nearest_anchors
+from facetalk.head.identity_field import NO_HAIR, PART_MARGIN, IdentityField
+from facetalk.head.identity_warp import IdentityWarp
 
 
-def small_field(pairs: int = 2) -> IdentityField:
+def small_field() -> IdentityField:
+    """Three parts, the last of which moves with the first, and two hair styles."""
     torch.manual_seed(0)
-    side = torch.rand(pairs, 3) * 0.3
-    mirrored = side * torch.tensor([-1.0, 1.0, 1.0])
-    middle = torch.rand(3, 3) * torch.tensor([0.0, 0.4, 0.4])
-    anchors = torch.cat([torch.stack([side, mirrored], dim=1).flatten(0, 1), middle])
-    return IdentityField(6, anchors, pairs, parts=2, hidden=16, local_size=4)
+    warp = IdentityWarp(torch.rand(6, 3), shape_size=4, parts=2, hidden=16)
+    boxes = torch.tensor([[[-1.0] * 3, [1.0] * 3], [[0.0] * 3, [0.1] * 3], [[0.3] * 3, [0.4] * 3]])
+    return IdentityField(
+        warp, torch.rand(6, 3), boxes, (0, 1, 0), torch.rand(6, 3), hair_styles=2, shape_hidden=16, hair_hidden=16
+    )
 
 
-def test_blend_weights_sum_to_one_even_far_away() -> None:
-    anchors = torch.rand(1, 9, 3)
-    points = torch.cat([torch.rand(1, 40, 3), 50.0 + torch.rand(1, 10, 3)], dim=1)
-    chosen, weight = nearest_anchors(points, anchors, 3, 0.1)
-    assert torch.allclose(weight.sum(dim=-1), torch.ones(1, 50), atol=1e-5)
-    assert weight.isfinite().all()
-    assert (chosen.sort(dim=-1).values.diff(dim=-1) > 0).all()
+def test_small_parts_are_evaluated_near_their_boxes_and_bounded_elsewhere() -> None:
+    field, shape, bald = small_field(), torch.zeros(4), torch.zeros(2)
+    points = torch.tensor([[0.05, 0.05, 0.05], [0.9, 0.05, 0.05]])
+    values = field(points, shape, bald)
+    assert torch.allclose(values[0, 1], field.shape(points[:1])[0, 1])
+    beyond = 0.9 - (0.1 + PART_MARGIN)
+    assert beyond < values[1, 1] < 0.9 - 0.1
 
 
-def test_the_field_has_no_jump_where_the_nearest_anchors_change() -> None:
-    field = small_field()
-    line = torch.linspace(-0.4, 0.4, 20_001)[None, :, None] * torch.tensor([1.0, 0.3, 0.2]) + 0.1
-    codes = torch.randn(1, 6)
+def test_parts_follow_the_part_they_move_with() -> None:
+    field, shape, bald = small_field(), torch.randn(4), torch.zeros(2)
+    point = torch.tensor([[0.35, 0.35, 0.35]])
     with torch.no_grad():
-        values = field(line, codes)[0]
-    # Neighbours on the line are 0.00004 apart: a jump would stand out among the differences.
-    steps = values.diff(dim=0).abs()
-    assert steps.max() < 0.01
-    assert values.std() > 0.001
+        source = field.warp.backward_warp(point, torch.zeros(1, dtype=torch.long), shape)
+        assert torch.allclose(field(point, shape, bald)[0, 2], field.shape(source)[0, 2], atol=1e-6)
 
 
-def test_mirrored_anchors_share_a_network_that_sees_x_negated() -> None:
-    field = small_field()
-    points = torch.rand(1, 30, 3) - 0.3
-    zero = torch.zeros(1, 6)  # with the zero code, left and right latents are the same
-    with torch.no_grad():
-        there = field(points, zero)
-        mirrored = field(points * torch.tensor([-1.0, 1.0, 1.0]), zero)
-    off_middle = ~(nearest_anchors(points, field.anchors(zero), 3, field.radius)[0] >= 4).any(dim=-1)
-    assert torch.allclose(there[off_middle], mirrored[off_middle], atol=1e-5)
-
-
-def test_every_point_is_evaluated_alone() -> None:
-    field = small_field()
-    points, codes = torch.rand(2, 25, 3), torch.randn(2, 6)
-    with torch.no_grad():
-        together = field(points, codes)
-        alone = field(points[1:, 7:8], codes[1:])
-    assert torch.allclose(together[1, 7], alone[0, 0], atol=1e-6)
-
-
-def test_fourier_features_keep_the_values_and_double_in_frequency() -> None:
-    values = torch.tensor([[0.3, -0.2]])
-    features = fourier(values, 3)
-    assert features.shape == (1, 14)
-    assert torch.equal(features[:, :2], values)
-    assert torch.allclose(features[0, 2:8].reshape(3, 2), torch.sin(values * torch.tensor([[1.0], [2.0], [4.0]])))
+def test_hair_is_blended_by_weights_and_a_bald_head_has_none() -> None:
+    field, shape = small_field(), torch.zeros(4)
+    points = torch.rand(5, 3)
+    styles = field.hair(points)
+    assert torch.allclose(field(points, shape, torch.zeros(2))[:, -1], torch.full((5,), NO_HAIR))
+    assert torch.allclose(field(points, shape, torch.tensor([0.0, 1.0]))[:, -1], styles[:, 1], atol=1e-6)
+    half = field(points, shape, torch.tensor([0.5, 0.5]))[:, -1]
+    assert torch.allclose(half, styles.mean(dim=1), atol=1e-6)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml  # type: ignore[import-untyped]
+import yaml
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor

@@ -21,6 +21,7 @@ from facetalk.motion.takes import (
 )
 
 CODES, FEATURES = 5, 7
+CONTROLS = ("jawOpen", "mouthClose", "mouthPucker")
 CONFIG = DenoiserConfig(CODES, FEATURES, width=16, layers=2, heads=2, time_width=8)
 SETTINGS = SamplingSettings(steps=3, guidance=1.5, window=40, context=8, look_ahead=5)
 CPU = torch.device("cpu")
@@ -36,7 +37,7 @@ def model() -> MotionModel:
         torch.manual_seed(0)
         network = MotionDenoiser(CONFIG)
     mean, deviation = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5
-    return MotionModel(network, mean, deviation, drawn(3, CODES), SETTINGS)
+    return MotionModel(network, mean, deviation, CONTROLS, drawn(len(CONTROLS), CODES), SETTINGS)
 
 
 def test_same_seed_is_bit_equal_and_another_differs(model: MotionModel) -> None:
@@ -187,7 +188,7 @@ def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> No
         tmp_path / "motion",
         kind="motion",
         name="motion",
-        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
+        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS), "rig_controls": list(CONTROLS)},
         tensors={**tensors, **statistics(model)},
         licence="MIT",
         attributions=[],
@@ -203,7 +204,7 @@ def test_a_bundle_with_other_sizes_names_its_folder(model: MotionModel, tmp_path
         tmp_path / "motion",
         kind="motion",
         name="motion",
-        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS)},
+        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS), "rig_controls": list(CONTROLS)},
         tensors=statistics(model),
         licence="MIT",
         attributions=[],
@@ -213,8 +214,15 @@ def test_a_bundle_with_other_sizes_names_its_folder(model: MotionModel, tmp_path
         MotionModel.load(tmp_path / "motion", CPU)
 
 
-def test_a_head_of_other_codes_is_refused(model: MotionModel) -> None:
-    model.require_head(model.rig_to_code + 1e-5)
-    for other in (model.rig_to_code + 0.1, model.rig_to_code[:2]):
-        with pytest.raises(UserError, match="another head"):
-            model.require_head(other)
+def test_codes_are_translated_through_the_rig(model: MotionModel) -> None:
+    controls = ("new", *reversed(CONTROLS))
+    other = drawn(len(controls), 2 * CODES)
+    weights = drawn(7, len(CONTROLS))
+    same = torch.cat([torch.zeros(7, 1), weights.flip(1)], dim=1)
+    codes = weights @ model.rig_to_code
+    assert torch.allclose(codes @ model.translation(controls, other), same @ other, atol=1e-4)
+
+
+def test_a_head_without_the_rig_is_refused(model: MotionModel) -> None:
+    with pytest.raises(UserError, match="does not have"):
+        model.translation(CONTROLS[1:], drawn(len(CONTROLS) - 1, CODES))

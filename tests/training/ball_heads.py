@@ -6,6 +6,8 @@ from facetalk.head.head import MEASURING_POINTS
 from training.head_layout import HeadLayout, code_basis
 from training.quad_parts import box_sphere
 from training.rig import RIG_CONTROLS
+from training.sculptures import Sculptures
+from training.shape_samples import Surface
 from training.training_heads import PARTS, Array, Calibration, Indices
 
 SIDE = 4
@@ -17,6 +19,8 @@ CENTRES = {
     "mouth": (0.0, -0.13, -0.1),
 }
 RADII = {"skin": 0.3, "eyeballs": 0.05, "upper_teeth": 0.03, "lower_teeth": 0.03, "mouth": 0.05}
+HAIR_RADII = {"short": 0.32, "long": 0.4}
+GROWTH = 0.05  # of all balls, per unit of the first identity weight
 
 
 class BallHeads:
@@ -35,10 +39,10 @@ class BallHeads:
         self.controls: Array = np.repeat(shifts, size, axis=1)
 
     def calibrate(self, code: Array) -> Calibration:
-        return Calibration(0.0, 1.0, 1.0)
+        return Calibration(0.0, 1.0, 1.0, np.zeros(1), np.zeros(1), np.zeros(1))
 
     def canonical(self, code: Array, calibration: Calibration) -> Array:
-        return self.rest * (1.0 + 0.05 * code[0])
+        return self.rest * (1.0 + GROWTH * code[0])
 
     def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
         moved = np.tensordot(weights, self.controls, axes=1)
@@ -49,15 +53,12 @@ class BallHeads:
 
 
 def ball_layout(heads: BallHeads) -> HeadLayout:
-    """Anchors at the balls' extremes, and any vertices for the rest."""
+    """Any vertices for landmarks and measuring points."""
     skin = heads.vertices_of["skin"]
     position = heads.rest[skin]
     left, right = int(skin[position[:, 0].argmax()]), int(skin[position[:, 0].argmin()])
-    middle = [int(skin[position[:, axis].argmax()]) for axis in (1, 2)] + [int(skin[position[:, 1].argmin()])]
     importance = np.full(len(heads.rest), 1.0 / len(heads.rest))
     return HeadLayout(
-        anchors=np.array([left, right, *middle]),
-        anchor_pairs=1,
         landmarks={f"point_{index}": index for index in range(4)},
         measuring_points=np.arange(len(MEASURING_POINTS)),
         outer_eyes=(left, right),
@@ -66,6 +67,17 @@ def ball_layout(heads: BallHeads) -> HeadLayout:
     )
 
 
+def ball_sculptures() -> Sculptures:
+    """Brows as a ball on the skin, and two hair styles as balls around it."""
+    return Sculptures(_ball((0.0, 0.2, 0.0), 0.03), {s: _ball(CENTRES["skin"], r) for s, r in HAIR_RADII.items()})
+
+
 def ball_distance(points: Array, part: str) -> Array:
     """Exact signed distance ``[N]`` of points to one ball of the mean head."""
     return np.asarray(np.linalg.norm(points - np.array(CENTRES[part]), axis=1) - RADII[part])
+
+
+def _ball(centre: tuple[float, float, float], radius: float) -> Surface:
+    directions, quads = box_sphere(SIDE)
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    return Surface(np.array(centre) + radius * directions, triangles, np.ones(len(directions)))

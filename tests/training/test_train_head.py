@@ -5,36 +5,54 @@ import numpy as np
 import pytest
 import torch
 
+from facetalk.errors import UserError
 from facetalk.head.head import Head
 from facetalk.topology.template import Template
-from tests.training.ball_heads import BallHeads, ball_distance, ball_layout
-from training.head_samples import SampleCounts, load_samples
-from training.train_head import HeadTraining, HeadTrainingSettings
+from tests.training.ball_heads import GROWTH, BallHeads, ball_distance, ball_layout, ball_sculptures
+from training.shape_samples import SampleCounts, draw_shape_samples
+from training.train_head import BOX, STAGES, HeadTraining, HeadTrainingSettings
 
 TINY = HeadTrainingSettings(
-    identities=3,
-    held_out=1,
-    samples=SampleCounts(skin=1500, small_part=300, empty=300),
-    steps=120,
-    identities_per_step=2,
-    points_per_identity=256,
-    expressions_per_identity=6,
-    workers=1,
-    identity_hidden=24,
-    expression_hidden=32,
+    identities=12,
+    held_out=3,
+    steps=350,
+    learning_rate=1e-2,
+    skin_samples=SampleCounts(1500, 300),
+    part_samples=SampleCounts(300, 100),
+    hair_samples=SampleCounts(1500, 300),
+    warp_points=256,
+    warp_identities=4,
+    shape_points=512,
+    expression_points=128,
+    expressions_per_case=4,
+    anchors=6,
+    shape_anchors=10,
+    hair_anchors=10,
+    warp_hidden=24,
+    shape_hidden=32,
+    hair_hidden=32,
+    expression_hidden=16,
 )
 
 
 def ball_training(folder: Path, settings: HeadTrainingSettings = TINY) -> HeadTraining:
-    return HeadTraining(BallHeads, ball_layout(BallHeads()), folder, settings, torch.device("cpu"))
+    heads = BallHeads()
+    return HeadTraining(heads, ball_layout(heads), ball_sculptures, folder, settings, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> HeadTraining:
     training = ball_training(tmp_path_factory.mktemp("run"))
-    training.train_expression()
-    training.train_identity()
+    for stage in STAGES:
+        training.train(stage)
     return training
+
+
+@pytest.fixture(scope="module")
+def head(trained: HeadTraining, tmp_path_factory: pytest.TempPathFactory) -> Head:
+    folder = tmp_path_factory.mktemp("bundle") / "head"
+    trained.export(folder, notice="MIT")
+    return Head.load(folder, torch.device("cpu"))
 
 
 def last_line(folder: Path) -> dict[str, float]:
@@ -42,47 +60,78 @@ def last_line(folder: Path) -> dict[str, float]:
     return line
 
 
-def test_samples_are_signed_distances(trained: HeadTraining) -> None:
-    samples = load_samples(trained.folder / "samples/identity-0000.safetensors")
-    points, distances = samples["points"], samples["distances"]
-    known = ~np.isnan(distances[:, 0])
+def test_samples_are_signed_distances(trained: HeadTraining, tmp_path: Path) -> None:
+    samples = draw_shape_samples(tmp_path / "s.safetensors", trained.surfaces()[:1], [SampleCounts(800, 100)], BOX)
     # The "ball" is a polyhedron: its faces lie up to a few per cent inside the sphere.
-    assert np.abs(distances[known, 0] - ball_distance(points[known], "skin")).max() < 0.04
-    assert distances[known, 0].min() < -0.001
+    assert np.abs(samples.distance - ball_distance(samples.points.astype(np.float64), "skin")).max() < 0.04
+    assert samples.distance.min() < -0.001 < 0.05 < samples.distance.max()
 
 
-def test_both_stages_learn(trained: HeadTraining) -> None:
-    untrained = 125.0  # mm: a fresh field answers 0.5 head units everywhere
-    assert last_line(trained.folder / "identity")["train_mm"] < 0.3 * untrained
-    expression = last_line(trained.folder / "expression")["held_out_mm"]
-    still = ball_training(trained.folder / "fresh")
-    unmoved = still.displacement_error()["held_out_mm"]
-    assert expression < 0.6 * unmoved
+@pytest.mark.parametrize(("stage", "figure"), [("warp", "held_out_mm"), ("expression", "held_out_mm")])
+def test_deformations_are_learned(trained: HeadTraining, stage: str, figure: str) -> None:
+    untrained = ball_training(trained.folder / "fresh").stage(stage).report()[figure]
+    assert last_line(trained.folder / stage)[figure] < 0.65 * untrained
+
+
+@pytest.mark.parametrize("stage", ["shape", "hair"])
+def test_shapes_are_learned(trained: HeadTraining, stage: str) -> None:
+    untrained = ball_training(trained.folder / "fresh").stage(stage).report()["held_out_mm"]
+    assert last_line(trained.folder / stage)["held_out_mm"] < 0.4 * untrained
 
 
 def test_a_run_resumes_where_it_stopped(trained: HeadTraining) -> None:
     again = ball_training(trained.folder)
-    run = again.run("identity")
-    assert run.step == last_line(trained.folder / "identity")["step"]
-    for name, value in trained.identity_field.state_dict().items():
-        assert torch.equal(value, again.identity_field.state_dict()[name])
+    run = again.run("warp")
+    assert run.step == last_line(trained.folder / "warp")["step"]
+    assert run.finished(minutes=1.0)
+    for name, value in trained.identity_field.warp.state_dict().items():
+        assert torch.equal(value, again.identity_field.warp.state_dict()[name])
 
 
-def test_the_bundle_is_the_network(trained: HeadTraining, tmp_path: Path) -> None:
-    trained.export(tmp_path / "head", notice="MIT")
-    head = Head.load(tmp_path / "head", torch.device("cpu"))
-    points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) - 0.5
-    code = head.identity("average")
+def test_the_bundle_is_the_network(trained: HeadTraining, head: Head) -> None:
+    points = 0.4 * (torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) - 0.5)
+    code = head.with_hair(head.identity("average"), "long")
     with torch.no_grad():
-        expected = trained.identity_field(points[None], code[None])[0]
+        expected = trained.identity_field(points, code[: head.shape_size], code[head.shape_size :])
     # Weights are stored in half precision.
-    assert (head.signed_distance(points, code) - expected).abs().max() < 0.01
+    assert (head.signed_distance(points, code) - expected).abs().max() < 0.004
     assert head.landmarks(code).shape == (4, 3)
 
 
-def test_the_head_names_what_is_missing_in_a_bundle(trained: HeadTraining, tmp_path: Path) -> None:
-    from facetalk.errors import UserError
+def test_an_identity_is_the_mean_head_carried_along(head: Head) -> None:
+    grown = torch.zeros(head.identity_size)
+    grown[0] = 1.0
+    points = torch.tensor([[0.0, 0.0, 0.1], [0.0, 0.3, -0.2], [0.3, 0.0, -0.2]])  # on the skin's ball
+    skin = torch.zeros(3, dtype=torch.long)
+    carried = head.carry(points, skin, grown)
+    assert (carried - (1.0 + GROWTH) * points).abs().max() < 0.004
+    on_mean = head.signed_distance(points, head.identity("average"))[:, 0]
+    assert (head.signed_distance(carried, grown)[:, 0] - on_mean).abs().max() < 0.004
 
+
+def test_distances_have_gradients_to_point_and_code(head: Head) -> None:
+    points = torch.tensor([[0.0, 0.0, 0.12]], requires_grad=True)
+    code = torch.zeros(head.identity_size, requires_grad=True)
+    head.signed_distance(points, code)[0, 0].backward()
+    assert points.grad is not None
+    assert code.grad is not None
+    assert points.grad[0, 2] > 0.5  # outwards
+    assert code.grad[0] < 0.0  # a larger ball is nearer
+
+
+def test_hair_is_part_of_the_identity(head: Head) -> None:
+    point = torch.tensor([[0.0, 0.36, -0.2]])  # inside the long hair, outside the short
+    bald = head.identity("average")
+    distances = {style: head.signed_distance(point, head.with_hair(bald, style))[0, -1] for style in head.hair_styles}
+    assert distances["long"] < 0.0 < distances["short"]
+    assert head.signed_distance(point, bald)[0, -1] > 0.05
+    assert head.hair_style(bald) is None
+    assert head.hair_style(head.with_hair(bald, "short")) == "short"
+    with pytest.raises(UserError, match="no hair style"):
+        head.with_hair(bald, "mohawk")
+
+
+def test_the_head_names_what_is_missing_in_a_bundle(trained: HeadTraining, tmp_path: Path) -> None:
     trained.export(tmp_path / "head", notice="MIT")
     with pytest.raises(UserError, match="choose another"):
         Template.load(tmp_path / "head")

@@ -24,7 +24,7 @@ def tallest_opening(vertices: Array, triangles: Indices, closing: Flags, low: Ar
         closing: which triangles close the opening ``[F]``: lids, lips and the face around them.
         low, high: lowest and highest corner of the window looked at ``[3]``; its plane is that of ``low``.
     """
-    width, height = (int(side) for side in np.maximum(np.ceil((high - low)[:2] / PIXEL), 1))
+    width, height = (int(side) for side in np.maximum((high - low)[:2] / PIXEL, 1.0))
     near = (vertices[triangles, 2] > low[2] - DEPTH).all(axis=1)
     corners, closing = vertices[triangles[near]], closing[near]
     flat = (corners[:, :, :2] - low[:2]) / PIXEL - 0.5  # whole numbers are centres of pixels

@@ -1,8 +1,9 @@
-"""The head: a neural parametric head model as one object, read from a bundle.
+"""The embedded head: a neural parametric head model as one object, read from a bundle.
 
-Head units are the NPHM family's: FLAME metres times 4, y up, z out of the face. Codes: an identity code is a vector of
-independent standard normal weights; an expression code of zero is the neutral face, lips closed and eyes open. The
-canonical pose that the identity field describes has the mouth slightly open, so that no two surfaces touch.
+An identity code is a shape code, independent standard normal weights, followed by weights of the hair styles. An
+expression code of zero is the neutral face, lips closed and eyes open. The canonical pose has the mouth slightly open,
+so that no two surfaces touch. ``carry`` takes points of the mean head to an identity; the contract that the published
+heads share is in ``parametric_head``.
 """
 
 from dataclasses import dataclass
@@ -14,14 +15,19 @@ from torch import Tensor
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
-from facetalk.head.expression_field import ExpressionField, displace
-from facetalk.head.identity_field import IdentityField, nearest_anchors
+from facetalk.head.expression_field import ExpressionField
+from facetalk.head.identity_field import IdentityField
+from facetalk.head.identity_warp import IdentityWarp
+from facetalk.head.parametric_head import Posed
+from facetalk.head.split_field import displace
 
 UNITS_PER_METRE = 4.0
+MILLIMETRES = 1000.0 / UNITS_PER_METRE  # per head unit
 IDENTITY_SIGMA = 0.8  # spread of sampled identities; at 1.0 the scans' mouth socket pierces one chin in twelve
 IDENTITY_LIMIT = 2.5  # spreads from the mean at which a weight is cut
 POINTS_PER_CHUNK = 20_000
 FRAMES_PER_CHUNK = 64
+HAIR = "hair"  # the last part
 MEASURING_POINTS = (
     *("inner_lip_upper", "inner_lip_lower", "mouth_corner_left", "mouth_corner_right"),
     *("upper_lid_left", "lower_lid_left", "upper_lid_right", "lower_lid_right", "chin"),
@@ -29,43 +35,55 @@ MEASURING_POINTS = (
 
 
 @dataclass(frozen=True)
-class PosedPoints:
+class HeadPoints:
     """Canonical points of one identity, ready to be posed by any number of codes.
 
     Attributes:
         points: canonical points ``[N, 3]``, head units.
-        identity: identity code ``[I]``.
         fields: the expression field's vector fields at the points, ``[K, N, 3]``.
     """
 
     points: Tensor
-    identity: Tensor
     fields: Tensor
+    _expression_field: ExpressionField
+    _shape: Tensor
+
+    @torch.no_grad()
+    def pose(self, expressions: Tensor) -> Posed:
+        """Pose the points by expression codes ``[T, E]``."""
+        posed = []
+        for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
+            coefficients = self._expression_field.coefficients(chunk, self._shape)
+            posed.append(self.points + displace(self.fields, coefficients))
+        points = torch.cat(posed)
+        return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))
 
 
 class Head:
     """A neural parametric head.
 
     Attributes:
-        parts: part names, in the order of the identity field's channels.
+        parts: part names, in the order of the signed distances; hair is the last.
+        hair_styles: names of the hair styles.
         box: lowest and highest corner ``[2, 3]`` of canonical space.
         landmark_names: names of the landmarks.
-        identity_names: names of the identities that come with the bundle.
     """
 
     def __init__(self, config: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> None:
         self.config = config
         self.device = device
-        self.parts: tuple[str, ...] = tuple(config["parts"])
+        self.parts: tuple[str, ...] = (*config["parts"], HAIR)
+        self.hair_styles: tuple[str, ...] = tuple(config["hair_styles"])
         self.box = torch.tensor(config["box"], device=device)
         self.landmark_names: tuple[str, ...] = tuple(config["landmarks"])
-        self.identity_names: tuple[str, ...] = tuple(config["identities"])
         self._tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
         self.identity_field, self.expression_field = build_fields(config)
         for field, prefix in ((self.identity_field, "identity_field."), (self.expression_field, "expression_field.")):
             state = {name[len(prefix) :]: t.float() for name, t in tensors.items() if name.startswith(prefix)}
             field.load_state_dict(state)
             field.to(device).eval().requires_grad_(False)
+        # The hair rides on the skin.
+        self._moves_with = torch.tensor([*config["moves_with"], 0], device=device)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "Head":
@@ -82,9 +100,14 @@ class Head:
             raise UserError(f"{folder} does not hold a complete head ({reason}): get the bundle again.") from error
 
     @property
+    def shape_size(self) -> int:
+        """S, size of the shape code."""
+        return int(self.config["shape_size"])
+
+    @property
     def identity_size(self) -> int:
-        """I, size of the identity code."""
-        return int(self.config["identity_size"])
+        """I, size of the identity code: shape and hair."""
+        return self.shape_size + len(self.hair_styles)
 
     @property
     def expression_size(self) -> int:
@@ -92,117 +115,110 @@ class Head:
         return int(self.config["expression_size"])
 
     def identity(self, name: str) -> Tensor:
-        """The identity code ``[I]`` of a name: one of ``identity_names``, or ``random-N`` for seed N.
+        """The identity code ``[I]`` of a name: ``average``, or ``random-N`` for seed N.
 
         Raises:
             UserError: no such identity.
         """
-        if name in self.identity_names:
-            return self._tensors["identities"][self.identity_names.index(name)].float()
+        if name == "average":
+            return torch.zeros(self.identity_size, device=self.device)
         kind, _, seed = name.partition("-")
         if kind == "random" and seed.isdecimal() and len(seed) < 10:
             return self.sample_identity(int(seed))
-        raise UserError(
-            f"There is no identity named {name!r}: choose one of {', '.join(self.identity_names)}, or random-N "
-            "with a number N."
-        )
+        raise UserError(f"There is no identity named {name!r}: choose average, or random-N with a number N.")
 
     def sample_identity(self, seed: int) -> Tensor:
-        """A random identity code ``[I]``; the same seed gives the same face."""
-        return sample_identity_code(seed, self.identity_size).to(self.device)
+        """A random identity code ``[I]``, hair and all; the same seed gives the same head."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = sample_shape_code(generator, self.shape_size)
+        style = int(torch.randint(len(self.hair_styles) + 1, (1,), generator=generator))
+        hair = torch.eye(len(self.hair_styles) + 1)[style, : len(self.hair_styles)]  # the last draw is bald
+        return torch.cat([shape, hair]).to(self.device)
+
+    def with_hair(self, identity: Tensor, style: str | None) -> Tensor:
+        """An identity code with another hair style, or bald.
+
+        Raises:
+            UserError: no such style.
+        """
+        if style is not None and style not in self.hair_styles:
+            raise UserError(f"There is no hair style named {style!r}: choose one of {', '.join(self.hair_styles)}.")
+        hair = [float(name == style) for name in self.hair_styles]
+        return torch.cat([identity[: self.shape_size], identity.new_tensor(hair)])
+
+    def hair_style(self, identity: Tensor) -> str | None:
+        """The hair style that prevails in an identity code, or None if it is bald."""
+        hair = identity[self.shape_size :]
+        return self.hair_styles[int(hair.argmax())] if len(hair) and hair.max() > 0.5 else None
+
+    def identity_prior(self, identity: Tensor) -> Tensor:
+        """How unlikely a code is: the mean square of its shape weights in spreads."""
+        return (identity[: self.shape_size] / IDENTITY_SIGMA).square().mean()
 
     def anchors(self, identity: Tensor) -> Tensor:
-        """Anchors ``[A, 3]`` of an identity code ``[I]``."""
-        return self.identity_field.anchors(identity[None])[0]
+        """Anchors ``[A, 3]`` of an identity code ``[I]``: those of the mean head, carried along."""
+        mean = self.identity_field.warp.field.trunk.anchors
+        return self.carry(mean, torch.zeros(len(mean), dtype=torch.long, device=self.device), identity)
+
+    def landmarks(self, identity: Tensor) -> Tensor:
+        """Canonical landmarks ``[L, 3]`` of an identity code ``[I]``, in the order of ``landmark_names``."""
+        mean = self._tensors["landmarks"].float()
+        return self.carry(mean, torch.zeros(len(mean), dtype=torch.long, device=self.device), identity)
+
+    def carry(self, points: Tensor, parts: Tensor, identity: Tensor) -> Tensor:
+        """Where points ``[N, 3]`` of the mean head, of parts ``[N]``, are on an identity, in canonical pose."""
+        moving = self._moves_with[parts.to(self.device)]
+        return self.identity_field.warp(points.to(self.device), moving, identity[: self.shape_size])
 
     def rig_to_code(self) -> Tensor:
         """The linear map ``[R, E]`` from the training rig's weights to expression codes."""
         return self._tensors["rig_to_code"].float()
 
-    def landmarks(self, identity: Tensor) -> Tensor:
-        """Canonical landmarks ``[L, 3]`` of an identity code ``[I]``, in the order of ``landmark_names``."""
-        modes = self._tensors["landmark_modes"].float()
-        return self._tensors["landmark_mean"].float() + torch.tensordot(identity, modes, dims=1)
-
-    @torch.no_grad()
     def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
         """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every part, negative inside."""
+        shape, hair = identity[: self.shape_size], identity[self.shape_size :]
         chunks = points.to(self.device).split(POINTS_PER_CHUNK)
-        return torch.cat([self.identity_field(chunk[None], identity[None])[0] for chunk in chunks])
-
-    def part_distance(self, points: Tensor, parts: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance ``[N]`` of canonical points ``[N, 3]`` to their own parts ``[N]``, and its gradient ``[N, 3]``."""
-        distances, gradients = [], []
-        for chunk, part in zip(points.split(POINTS_PER_CHUNK), parts.split(POINTS_PER_CHUNK), strict=True):
-            chunk = chunk.detach().requires_grad_(True)
-            with torch.enable_grad():
-                every = self.identity_field(chunk[None], identity[None])[0]
-                own = every.gather(1, part[:, None])[:, 0]
-                (gradient,) = torch.autograd.grad(own.sum(), chunk)
-            distances.append(own.detach())
-            gradients.append(gradient)
-        return torch.cat(distances), torch.cat(gradients)
+        return torch.cat([self.identity_field(chunk, shape, hair) for chunk in chunks])
 
     @torch.no_grad()
-    def prepare(self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None) -> PosedPoints:
-        """Read the expression field at canonical points, once for all frames.
-
-        Args:
-            points: ``[N, 3]``, head units.
-            parts: part index of every point ``[N]``.
-            identity: identity code ``[I]``.
-            mobility: share of the displacement that every point makes ``[N]``; all of it by default.
-        """
-        points, parts = points.to(self.device), parts.to(self.device)
+    def prepare(self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None) -> HeadPoints:
+        """Find canonical points ``[N, 3]`` of an identity on the mean head, and read the expression field there."""
+        points, moving = points.to(self.device), self._moves_with[parts.to(self.device)]
+        shape = identity[: self.shape_size]
         fields = []
-        for chunk, part in zip(points.split(POINTS_PER_CHUNK), parts.split(POINTS_PER_CHUNK), strict=True):
-            aligned = align(self.identity_field, chunk[None], identity[None])[0]
-            fields.append(self.expression_field.fields(chunk, aligned, part, identity))
+        for chunk, part in zip(points.split(POINTS_PER_CHUNK), moving.split(POINTS_PER_CHUNK), strict=True):
+            sources = self.identity_field.warp.backward_warp(chunk, part, shape)
+            fields.append(self.expression_field.fields(sources, part, shape))
         every = torch.cat(fields, dim=1)
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
-        return PosedPoints(points, identity, every)
-
-    @torch.no_grad()
-    def pose(self, prepared: PosedPoints, expressions: Tensor) -> Tensor:
-        """Posed points ``[T, N, 3]`` in head units, for expression codes ``[T, E]``."""
-        posed = []
-        for chunk in expressions.to(self.device).split(FRAMES_PER_CHUNK):
-            coefficients = self.expression_field.coefficients(chunk, prepared.identity)
-            posed.append(prepared.points + displace(prepared.fields, coefficients))
-        return torch.cat(posed)
+        return HeadPoints(points, every, self.expression_field, shape)
 
 
-def sample_identity_code(seed: int, size: int) -> Tensor:
-    """A random identity code ``[size]`` on the CPU; the same seed gives the same face."""
-    generator = torch.Generator().manual_seed(seed)
+def sample_shape_code(generator: torch.Generator, size: int) -> Tensor:
+    """A random shape code ``[size]`` on the CPU."""
     return IDENTITY_SIGMA * torch.randn(size, generator=generator).clamp(-IDENTITY_LIMIT, IDENTITY_LIMIT)
 
 
 def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField]:
-    """Untrained fields with the sizes of a head bundle's configuration."""
-    anchors = torch.zeros(config["anchors"], 3)
-    parts = len(config["parts"])
+    """Untrained fields with the sizes of a head bundle's configuration, their anchors at the origin."""
+    sizes, shape_size, moves_with = config["sizes"], config["shape_size"], tuple(config["moves_with"])
+    moving = max(moves_with) + 1
+    warp = IdentityWarp(torch.zeros(sizes["anchors"], 3), shape_size, moving, hidden=sizes["warp_hidden"])
     identity = IdentityField(
-        config["identity_size"], anchors, config["anchor_pairs"], parts, **config["identity_field"]
+        warp,
+        shape_anchors=torch.zeros(sizes["shape_anchors"], 3),
+        part_boxes=torch.zeros(len(moves_with), 2, 3),
+        moves_with=moves_with,
+        hair_anchors=torch.zeros(sizes["hair_anchors"], 3),
+        hair_styles=len(config["hair_styles"]),
+        shape_hidden=sizes["shape_hidden"],
+        hair_hidden=sizes["hair_hidden"],
     )
-    expression = ExpressionField(
-        config["identity_size"], config["expression_size"], parts, **config["expression_field"]
-    )
+    expression_size, hidden = config["expression_size"], sizes["expression_hidden"]
+    anchors = torch.zeros(sizes["anchors"], 3)
+    expression = ExpressionField(anchors, shape_size, expression_size, moving, hidden=hidden)
     return identity, expression
-
-
-def align(field: IdentityField, points: Tensor, codes: Tensor) -> Tensor:
-    """Move points ``[B, N, 3]`` by the offset of their anchors from the mean head's: a rough way back to the mean face.
-
-    It spares the expression field from learning anew, for every identity, where the mouth is.
-    """
-    anchors = field.anchors(codes)
-    nearest = min(8, anchors.shape[1] - 1)
-    chosen, blend = nearest_anchors(points, anchors, nearest, field.radius)
-    batch = torch.arange(len(points), device=points.device)[:, None, None]
-    offset = (anchors - field.anchor_mean)[batch, chosen]
-    return points - (offset * blend[..., None]).sum(dim=2)
 
 
 def to_blender(points: Tensor) -> Tensor:

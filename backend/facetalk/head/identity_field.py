@@ -1,124 +1,94 @@
-"""The identity field: signed distance to every part of a canonical head, by anchored local networks.
+"""The identity field: signed distance to every part of a canonical head.
 
-The scheme is NPHM's (Giebenhain et al., CVPR 2023): small networks in the coordinates of facial anchors, blended by
-distance; mirrored anchors share one network that sees x negated. Ours differs in two ways: only the nearest anchors
-of a point are evaluated, with weights that reach zero where an anchor leaves that set (so the blend is continuous),
-and one network returns the distances to all parts at once.
+Shape is learned once, on the mean head, and carried to identities by the warp: the distance of a point is that of the
+point of the mean head which comes to lie there. Hair has a field of its own, with one channel for every style.
 """
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-OCTAVES = 4  # of Fourier features; the lowest spans an anchor's neighbourhood
+from facetalk.head.anchored_networks import AnchoredNetworks
+from facetalk.head.identity_warp import IdentityWarp
+
+PART_MARGIN = 0.12  # head units around a small part's box on the mean head within which it is evaluated
+IDENTITY_REACH = 0.06  # of this, what an identity may move a part: the rest is a sure distance
+DISTANCE_SCALE = 0.05  # head units: the size of distances that matter
+NO_HAIR = 0.1  # head units: what the hair of a bald head is away from everywhere
 
 
 class IdentityField(nn.Module):
     """Signed distances of canonical points, negative inside, in head units.
 
     Args:
-        identity_size: I, size of the identity code.
-        anchors: mean anchors ``[A, 3]``; the first ``2 * pairs`` are mirrored pairs, interleaved.
-        pairs: number of mirrored pairs.
-        parts: P, number of parts.
-        hidden: width of the local networks.
-        local_size: size of the latent each anchor reads off the identity code.
-        nearest: anchors evaluated per point.
-        radius: blend width and unit of local coordinates, head units.
+        warp: carries the mean head to identities.
+        shape_anchors: anchors ``[A, 3]`` of the shape of the parts.
+        part_boxes: lowest and highest corner of every part on the mean head ``[P, 2, 3]``.
+        moves_with: for every part, the part of the warp it moves with.
+        hair_anchors: anchors ``[B, 3]`` of the hair.
+        hair_styles: H, number of styles.
+        shape_hidden, hair_hidden: widths of local networks.
     """
+
+    part_boxes: Tensor
 
     def __init__(
         self,
-        identity_size: int,
-        anchors: Tensor,
-        pairs: int,
-        parts: int,
-        hidden: int = 96,
-        local_size: int = 24,
-        nearest: int = 3,
-        radius: float = 0.12,
+        warp: IdentityWarp,
+        shape_anchors: Tensor,
+        part_boxes: Tensor,
+        moves_with: tuple[int, ...],
+        hair_anchors: Tensor,
+        hair_styles: int,
+        shape_hidden: int = 64,
+        hair_hidden: int = 64,
     ) -> None:
         super().__init__()
-        count = len(anchors)
-        self.nearest = nearest
-        self.radius = radius
-        self.pairs = pairs
-        sets = count - pairs
-        self.anchor_mean = nn.Parameter(anchors.clone(), requires_grad=False)
-        self.anchor_modes = nn.Parameter(torch.zeros(identity_size, count, 3), requires_grad=False)
-        self.local_codes = nn.Parameter(torch.randn(count, identity_size, local_size) * identity_size**-0.5)
-        features = 3 * (1 + 2 * OCTAVES)
-        widths = [features + local_size, hidden, hidden, hidden, hidden]
-        self.weights = nn.ParameterList(
-            nn.Parameter(torch.randn(sets, before, after) * (2.0 / before) ** 0.5) for before, after in pairwise(widths)
-        )
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(sets, after)) for after in widths[1:])
-        self.output_weight = nn.Parameter(torch.randn(sets, hidden, parts) * (0.1 / hidden) ** 0.5)
-        self.output_bias = nn.Parameter(torch.full((sets, parts), 0.5))
+        self.warp = warp
+        self.moves_with = moves_with
+        self.register_buffer("part_boxes", part_boxes.clone())
+        self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
+        self.hair = _distances(hair_anchors, hair_styles, hair_hidden)
 
-    def anchors(self, codes: Tensor) -> Tensor:
-        """Anchors ``[B, A, 3]`` of identity codes ``[B, I]``: linear in the code, as the training heads are."""
-        return self.anchor_mean + torch.einsum("bi,iac->bac", codes, self.anchor_modes)
-
-    def forward(self, points: Tensor, codes: Tensor) -> Tensor:
-        """Signed distances.
+    def forward(self, points: Tensor, shape: Tensor, hair: Tensor) -> Tensor:
+        """Signed distances ``[N, P + 1]``, the hair's last.
 
         Args:
-            points: canonical points ``[B, N, 3]``, head units.
-            codes: identity codes ``[B, I]``.
-
-        Returns:
-            ``[B, N, P]``.
+            points: canonical points of the identity ``[N, 3]``.
+            shape: shape code ``[S]``.
+            hair: weights of the hair styles ``[H]``; none is bald.
         """
-        anchors = self.anchors(codes)
-        chosen, blend = nearest_anchors(points, anchors, self.nearest, self.radius)
-        batch = torch.arange(len(points), device=points.device)[:, None, None]
-        local = (points[:, :, None] - anchors[batch, chosen]) / self.radius
-        mirrored = (chosen < 2 * self.pairs) & (chosen % 2 == 1)
-        local = torch.where(mirrored[..., None], local * local.new_tensor([-1.0, 1.0, 1.0]), local)
-        latent = torch.einsum("bi,ail->bal", codes, self.local_codes)[batch, chosen]
-        inputs = torch.cat([fourier(local, OCTAVES), latent], dim=-1)
-        sets = torch.where(chosen < 2 * self.pairs, chosen // 2, chosen - self.pairs)
-        values = self._evaluate(inputs.flatten(0, 2), sets.flatten())
-        return (values.view(*chosen.shape, -1) * blend[..., None]).sum(dim=2)
+        skin = self._sources(points, 0, shape)
+        values = [self._hair_distance(skin, hair)]
+        for part in reversed(range(len(self.part_boxes))):
+            moving = self.moves_with[part]
+            if moving == 0 and part == 0:
+                values.append(self.shape(skin)[:, 0])
+            else:
+                values.append(self._small_part(points, skin if moving == 0 else None, part, shape))
+        return torch.stack(values[::-1], dim=-1)
 
-    def _evaluate(self, inputs: Tensor, sets: Tensor) -> Tensor:
-        """Run every row through the network of its set; rows are sorted by set so that each runs as one product."""
-        order = torch.argsort(sets)
-        counts = torch.bincount(sets, minlength=len(self.output_bias)).tolist()
-        outputs = [self._network(index, rows) for index, rows in enumerate(inputs[order].split(counts)) if len(rows)]
-        return torch.cat(outputs)[torch.argsort(order)]
+    def _small_part(self, points: Tensor, sources: Tensor | None, part: int, shape: Tensor) -> Tensor:
+        """Distances ``[N]`` to a part; a bound from below where the point is far from it."""
+        low, high = self.part_boxes[part, 0] - PART_MARGIN, self.part_boxes[part, 1] + PART_MARGIN
+        beyond = torch.maximum(low - points, points - high).clamp(min=0.0).norm(dim=-1)
+        values = beyond + (PART_MARGIN - IDENTITY_REACH)
+        near = (beyond == 0.0).nonzero()[:, 0]
+        if not len(near):
+            return values
+        own = self._sources(points[near], self.moves_with[part], shape) if sources is None else sources[near]
+        return values.index_put((near,), self.shape(own)[:, part])
 
-    def _network(self, index: int, rows: Tensor) -> Tensor:
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            rows = functional.silu(torch.addmm(bias[index], rows, weight[index]))
-        return torch.addmm(self.output_bias[index], rows, self.output_weight[index])
+    def _hair_distance(self, sources: Tensor, hair: Tensor) -> Tensor:
+        bald = NO_HAIR * (1.0 - hair.sum())
+        if not hair.any():
+            return bald.expand(len(sources))
+        return self.hair(sources) @ hair + bald
+
+    def _sources(self, points: Tensor, part: int, shape: Tensor) -> Tensor:
+        parts = torch.full((len(points),), part, device=points.device)
+        return self.warp.backward_warp(points, parts, shape)
 
 
-def fourier(values: Tensor, octaves: int) -> Tensor:
-    """Values ``[..., C]`` with sines and cosines at ``octaves`` doubling frequencies: ``[..., C (1 + 2 octaves)]``."""
-    scales = 2.0 ** torch.arange(octaves, device=values.device, dtype=values.dtype)
-    angles = (values[..., None, :] * scales[:, None]).flatten(-2)
-    return torch.cat([values, angles.sin(), angles.cos()], dim=-1)
-
-
-def nearest_anchors(points: Tensor, anchors: Tensor, nearest: int, radius: float) -> tuple[Tensor, Tensor]:
-    """The nearest anchors of points and their blend weights, which sum to 1 and are continuous in the point.
-
-    Args:
-        points: ``[B, N, 3]``.
-        anchors: ``[B, A, 3]``.
-        nearest: M, how many.
-        radius: blend width.
-
-    Returns:
-        Anchor indices ``[B, N, M]`` and weights ``[B, N, M]``.
-    """
-    squared = torch.cdist(points, anchors).square()
-    distance, index = squared.topk(nearest + 1, dim=-1, largest=False)
-    # Measured from the nearest, so that far from all anchors nothing underflows.
-    affinity = torch.exp(-(distance - distance[..., :1]) / radius**2)
-    weight = affinity[..., :-1] - affinity[..., -1:]
-    return index[..., :-1], (weight + 1e-9) / (weight + 1e-9).sum(dim=-1, keepdim=True)
+def _distances(anchors: Tensor, surfaces: int, hidden: int) -> AnchoredNetworks:
+    """Networks for the detail of surfaces: deeper, and with finer features than a deformation needs."""
+    return AnchoredNetworks(anchors, 0, surfaces, hidden, layers=3, octaves=6, scale=DISTANCE_SCALE)

@@ -6,7 +6,7 @@ noise of a frame depends on the seed and on the frame's place in the clip alone.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -23,7 +23,6 @@ from facetalk.motion.schedule import sampling_times
 
 MOTION_RATE = 50  # codes per second
 NOISE_BLOCK = 64  # frames drawn from one generator
-CODE_TOLERANCE = 1e-3  # of code units, whose scale is 1: far above rounding, far below what can be seen
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ class MotionModel:
     Attributes:
         denoiser: the trained network, over normalised codes.
         code_mean, code_deviation: ``[E]``, the training codes' statistics.
+        rig_controls: names of the rig controls that codes stand for.
         rig_to_code: ``[R, E]``, what the codes mean: the head's map from rig weights, as in training.
         settings: the defaults of ``sample`` and ``stream``.
     """
@@ -85,12 +85,14 @@ class MotionModel:
         denoiser: MotionDenoiser,
         code_mean: Tensor,
         code_deviation: Tensor,
+        rig_controls: Sequence[str],
         rig_to_code: Tensor,
         settings: SamplingSettings,
     ) -> None:
         self.denoiser = denoiser.eval()
         self.code_mean = code_mean
         self.code_deviation = code_deviation
+        self.rig_controls = tuple(rig_controls)
         self.rig_to_code = rig_to_code
         self.settings = settings
 
@@ -110,22 +112,34 @@ class MotionModel:
             raise UserError(f"{folder}: the weights do not fit the manifest's sizes: get the bundle again.") from error
         mean = bundle.tensor("code_mean", (config.code_size,)).float()
         deviation = bundle.tensor("code_deviation", (config.code_size,)).float()
-        rig_to_code = bundle.tensor("rig_to_code", (None, config.code_size)).float()
+        controls = tuple(bundle.config["rig_controls"])
+        rig_to_code = bundle.tensor("rig_to_code", (len(controls), config.code_size)).float()
         settings = SamplingSettings(**bundle.config["sampling"])
-        return cls(denoiser.to(device), mean.to(device), deviation.to(device), rig_to_code, settings)
+        return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings)
 
-    def require_head(self, rig_to_code: Tensor) -> None:
-        """Make sure that a head, given by its map ``[R, E]``, reads codes as this model writes them.
+    def translation(self, rig_controls: Sequence[str], rig_to_code: Tensor) -> Tensor:
+        """What turns this model's codes into another head's: ``codes @ translation``.
+
+        Both are linear in the weights of a rig; a control that the model never learned rests.
+
+        Args:
+            rig_controls: names of the head's rig controls.
+            rig_to_code: the head's map ``[R, E]`` from their weights to its codes.
+
+        Returns:
+            ``[E of the model, E of the head]``.
 
         Raises:
-            UserError: it was trained apart from this model.
+            UserError: the head lacks controls that the model moves.
         """
-        ours, theirs = self.rig_to_code, rig_to_code.float()
-        if ours.shape != theirs.shape or not torch.allclose(ours, theirs, atol=CODE_TOLERANCE):
+        missing = [name for name in self.rig_controls if name not in rig_controls]
+        if missing:
             raise UserError(
-                "The motion model was trained for the expression codes of another head: choose the bundle "
-                "that belongs to the head, or train one with training.train_motion."
+                f"The motion model moves controls that this head does not have ({', '.join(missing[:3])}): choose the "
+                "bundle that belongs to the head, or train one with training.train_motion."
             )
+        rows = [list(rig_controls).index(name) for name in self.rig_controls]
+        return torch.linalg.pinv(self.rig_to_code.double()).float() @ rig_to_code[rows].float()
 
     def sample(
         self,

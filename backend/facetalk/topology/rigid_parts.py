@@ -1,4 +1,4 @@
-"""Eyeballs and teeth are rigid: what the expression field makes of them is reduced to a rotation and a shift."""
+"""Eyeballs keep their shape and teeth are rigid, whatever the expression field makes of them."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from facetalk.topology.template import Template
 
-TURNING = ("eyeballs",)  # these turn about their middle and go nowhere
+TURNING = ("eyeballs",)  # these turn about their middle and go nowhere; only along them, as pupils do, may points slide
 MOVING = ("upper_teeth", "lower_teeth")
 
 
@@ -50,22 +50,28 @@ def rigid_parts(template: Template, canonical: Tensor) -> list[RigidPart]:
 
 
 def make_rigid(posed: Tensor, parts: list[RigidPart]) -> Tensor:
-    """Posed vertices ``[T, V, 3]`` with every rigid part moved as the body nearest to what it was given.
-
-    The rotation is the least-squares one (Kabsch, Acta Crystallographica A32, 1976).
-    """
+    """Posed vertices ``[T, V, 3]`` with every rigid part moved as the body nearest to what it was given."""
     posed = posed.clone()
     for part in parts:
         points = posed[:, part.vertices]
-        middle = part.pivot if part.turns_only else points.mean(dim=1, keepdim=True)
-        covariance = part.shape.T @ (points - middle)
-        left, _, right = torch.linalg.svd(covariance)
-        # A reflection would fit a symmetric body as well; it is no motion.
-        handed = torch.ones(len(posed), 3, device=posed.device)
-        handed[:, 2] = torch.linalg.det(left @ right).sign()
-        rotation = left @ (handed[:, :, None] * right)
-        posed[:, part.vertices] = part.shape @ rotation + middle
+        posed[:, part.vertices] = _on_the_ball(points, part) if part.turns_only else _as_one_body(points, part)
     return posed
+
+
+def _on_the_ball(points: Tensor, part: RigidPart) -> Tensor:
+    """Points ``[T, N, 3]`` as far from the pivot as they are in canonical pose, and nowhere on the whole."""
+    offset = points - points.mean(dim=1, keepdim=True) + part.shape.mean(dim=0)
+    return part.pivot + offset * (part.shape.norm(dim=1) / offset.norm(dim=2).clamp(min=1e-9))[..., None]
+
+
+def _as_one_body(points: Tensor, part: RigidPart) -> Tensor:
+    """Points ``[T, N, 3]`` turned and shifted by least squares (Kabsch, Acta Crystallographica A32, 1976)."""
+    middle = points.mean(dim=1, keepdim=True)
+    left, _, right = torch.linalg.svd(part.shape.T @ (points - middle))
+    # A reflection would fit a symmetric body as well; it is no motion.
+    handed = torch.ones(len(points), 3, device=points.device)
+    handed[:, 2] = torch.linalg.det(left @ right).sign()
+    return part.shape @ (left @ (handed[:, :, None] * right)) + middle
 
 
 def _sphere_centre(points: Tensor) -> Tensor:

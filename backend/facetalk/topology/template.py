@@ -6,10 +6,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facetalk.bundle import read_bundle
+from facetalk.bundle import Bundle, read_bundle
 from facetalk.errors import UserError
 
 Indices = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class HairMesh:
+    """Hair on one identity: it does not move with expressions, so it is an object of its own.
+
+    Attributes:
+        style: its name.
+        vertices: ``[V, 3]``; on the mean head in head units within a template, in metres, z up, on a face.
+        quads: ``[Q, 4]``.
+        uv: ``[Q, 4, 2]``, per corner.
+        color: linear RGBA.
+    """
+
+    style: str
+    vertices: NDArray[np.float32]
+    quads: Indices
+    uv: NDArray[np.float32]
+    color: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,7 @@ class Template:
         landmarks: single vertices by name.
         mobility: how far expressions may move every vertex, 0 to 1 ``[V]``: 0 on the skull. A field that is nearly
             still there would make it shiver; the paper weighs its deformations down away from the mouth likewise.
+        hair: by style.
     """
 
     name: str
@@ -42,6 +62,7 @@ class Template:
     groups: dict[str, Indices]
     landmarks: dict[str, int]
     mobility: NDArray[np.float32]
+    hair: dict[str, HairMesh]
 
     @classmethod
     def load(cls, folder: Path) -> "Template":
@@ -68,7 +89,18 @@ class Template:
             groups={name: tensor.numpy().astype(np.int32) for name, tensor in groups.items()},
             mobility=bundle.tensor("mobility", (len(vertices),)).numpy(),
             landmarks={str(name): int(vertex) for name, vertex in bundle.config["landmarks"].items()},
+            hair={style: _read_hair(bundle, style) for style in bundle.config["hair_styles"]},
         )
+
+
+def _read_hair(bundle: Bundle, style: str) -> HairMesh:
+    vertices = bundle.tensor(f"hair.{style}.vertices", (None, 3)).numpy()
+    quads = bundle.tensor(f"hair.{style}.quads", (None, 4)).numpy().astype(np.int32)
+    if quads.min() < 0 or quads.max() >= len(vertices):
+        raise UserError(f"{bundle.folder}: the hair {style} names vertices that do not exist: get the bundle again.")
+    uv = bundle.tensor(f"hair.{style}.uv", (len(quads), 4, 2)).numpy()
+    red, green, blue = bundle.config["hair_color"]
+    return HairMesh(style, vertices, quads, uv, (red, green, blue, 1.0))
 
 
 @dataclass(frozen=True)
@@ -78,6 +110,7 @@ class FaceMesh:
     Attributes:
         vertices: ``[V, 3]`` metres, z up, the identity's neutral face.
         quads, uv, materials, material_index, colors, groups, landmarks: as in ``Template``.
+        hair: the identity's hair, or None if it is bald.
     """
 
     vertices: NDArray[np.float32]
@@ -88,3 +121,4 @@ class FaceMesh:
     colors: NDArray[np.float32]
     groups: dict[str, Indices]
     landmarks: dict[str, int]
+    hair: HairMesh | None = None

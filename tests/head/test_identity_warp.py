@@ -1,0 +1,35 @@
+import torch
+
+from facetalk.head.identity_warp import IdentityWarp
+
+
+def small_warp() -> IdentityWarp:
+    torch.manual_seed(0)
+    return IdentityWarp(torch.rand(8, 3) * 0.5, shape_size=6, parts=2, correctives=3, hidden=16)
+
+
+def test_the_mean_head_stays_where_it_is() -> None:
+    points = torch.rand(10, 3)
+    assert torch.equal(small_warp()(points, torch.zeros(10, dtype=torch.long), torch.zeros(6)), points)
+
+
+def test_there_and_back() -> None:
+    warp = small_warp()
+    points, parts, shape = torch.rand(50, 3) * 0.5, torch.randint(2, (50,)), 0.8 * torch.randn(6)
+    with torch.no_grad():
+        there = warp(points, parts, shape)
+        back = warp.backward_warp(there, parts, shape, steps=12)
+    assert (there - points).norm(dim=1).min() > 1e-4
+    assert (back - points).norm(dim=1).max() < 1e-4
+
+
+def test_the_way_back_is_differentiable_in_point_and_code() -> None:
+    warp = small_warp()
+    points, shape = (torch.rand(4, 3) * 0.5).double(), torch.randn(6).double()
+    warp.double()
+    parts = torch.zeros(4, dtype=torch.long)
+
+    def back(points: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+        return warp.backward_warp(points, parts, shape)
+
+    assert torch.autograd.gradcheck(back, (points.requires_grad_(), shape.requires_grad_()), fast_mode=True)
