@@ -24,7 +24,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of held-out heads; whatever bundle is asked for holds the head of balls, and every fit finds its code."""
+    """A folder of held-out heads; every bundle holds the head of balls, and every fit finds its code."""
     write_held_out_heads(tmp_path / "held_out", ball_faces(), {}, "MIT")
     monkeypatch.setattr(Head, "load", lambda folder, device: BallHead(swelling=0.002))
 

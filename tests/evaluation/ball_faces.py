@@ -30,16 +30,18 @@ CONTROLS = ("right", "up", "forwards")  # by a head unit at weight 1
 
 def ball_faces() -> HeldOutHeads:
     """Two identities of either group that rest in every pose; rims are two rows of free vertices that just meet."""
-    vertices, parts, triangles = [], [], {}
+    vertices: list[Array] = []
+    parts: list[NDArray[np.int64]] = []
+    triangles: dict[str, NDArray[np.int64]] = {}
     for index, part in enumerate(PARTS):
         ball = trimesh.creation.icosphere(subdivisions=4 if part == "skin" else 2, radius=RADII[part])
         faces = []
         for centre in CENTRES[part]:
-            faces.append(ball.faces + sum(map(len, vertices)))
+            faces.append(ball.faces + sum(len(part) for part in vertices))
             vertices.append(ball.vertices + np.array(centre))
             parts.append(np.full(len(ball.vertices), index))
         triangles[part] = np.concatenate(faces).astype(np.int64)
-    balls = sum(map(len, vertices))
+    balls = sum(len(part) for part in vertices)
     bands = {}
     for number, (x, y, z, reach) in enumerate(RIMS.values()):
         row = np.tile(np.linspace(x - reach, x + reach, RIM_POINTS), 2)
@@ -112,10 +114,10 @@ class BallHead:
     identity_size = 3
     shape_size = 2
     expression_size = 3
-    config = {"rig_controls": list(CONTROLS)}
 
     def __init__(self, error: tuple[float, float, float] = (0.0, 0.0, 0.0), swelling: float = 0.0) -> None:
         self.error, self.swelling = torch.tensor(error), swelling
+        self.config = {"rig_controls": list(CONTROLS)}
 
     def rig_to_code(self) -> Tensor:
         return torch.eye(3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetalk.evaluation.crossings import TOLERANCE, Array, crossings, sphere
+from facetalk.evaluation.crossings import TOLERANCE, Array, Indices, crossings, sphere
 from facetalk.evaluation.held_out_heads import LOWER_TEETH
 from tests.evaluation.ball_faces import CENTRES, RADII, ball_faces
 
@@ -19,7 +19,7 @@ def found(head: Array) -> set[str]:
     return {name for name, flags in frames.items() if flags[1]}
 
 
-def moved(vertices: Array, to: Array) -> Array:
+def moved(vertices: Indices, to: Array) -> Array:
     head = REST.copy()
     head[vertices] = to
     return head
@@ -47,8 +47,8 @@ def test_lids_inside_an_eyeball_cross_it(side: int) -> None:
     centre, radius = np.array(CENTRES["eyeballs"][side]), RADII["eyeballs"]
     middle = np.array([band.upper[30], band.lower[30]])
     for depth, expected in ((SAFE, set()), (TOO_MUCH, {"lids through eyeballs"})):
-        assert found(moved(middle, centre + [0.0, 0.0, radius - depth])) == expected
-    assert found(moved(middle, centre + [0.0, 0.0, -radius + TOO_MUCH])) == set()  # behind: a socket's wall
+        assert found(moved(middle, centre + np.array([0.0, 0.0, radius - depth]))) == expected
+    assert found(moved(middle, centre + np.array([0.0, 0.0, -radius + TOO_MUCH]))) == set()  # behind: a socket's wall
 
 
 @pytest.mark.parametrize(("part", "rim"), [("upper_teeth", "upper"), ("lower_teeth", "lower")])
@@ -57,7 +57,7 @@ def test_lips_inside_teeth_cross_them(part: str, rim: str) -> None:
     centre, radius = np.array(CENTRES[part][0]), RADII[part]
     facets = 0.0006  # by which the ball's triangles lie inside the ball
     for depth, expected in ((0.5 * TOLERANCE, set()), (TOO_MUCH + facets, {"lips through teeth"})):
-        assert found(moved(lip, centre + [0.0, 0.0, radius - depth])) == expected
+        assert found(moved(lip, centre + np.array([0.0, 0.0, radius - depth]))) == expected
 
 
 def test_teeth_inside_teeth_cross() -> None:

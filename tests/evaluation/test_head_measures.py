@@ -118,14 +118,14 @@ def test_progress_rises_to_one(measures: HeadMeasures, told: list[tuple[str, flo
 
 
 def test_progress_can_cancel() -> None:
-    class Cancelled(Exception):
+    class StoppedError(Exception):
         """Raised to cancel."""
 
     def stop(what: str, fraction: float) -> None:
-        raise Cancelled
+        raise StoppedError
 
     head = BallHead()
-    with pytest.raises(Cancelled):
+    with pytest.raises(StoppedError):
         measure_head(head, head.rig_to_code(), FACES, stop)
 
 
@@ -155,15 +155,15 @@ def test_an_open_mouth_shows_by_how_much() -> None:
 
 def test_surfaces_a_known_distance_apart() -> None:
     true, neural = (trimesh.creation.icosphere(subdivisions=5, radius=radius) for radius in (0.30, 0.302))
-    meshes = [TriangleMesh(np.asarray(ball.vertices), np.asarray(ball.faces)) for ball in (neural, true)]
-    found = surface_distances(*meshes, BOX, seed=0)
+    mesh, truth = (TriangleMesh(np.asarray(ball.vertices), np.asarray(ball.faces)) for ball in (neural, true))
+    found = surface_distances(mesh, truth, BOX, seed=0)
     assert found.distance == pytest.approx(0.002, abs=1e-4)
-    centres = meshes[1].vertices[meshes[1].triangles].mean(axis=1)[found.triangle]
+    centres = truth.vertices[truth.triangles].mean(axis=1)[found.triangle]
     assert centres.min(axis=0) == pytest.approx([-0.3] * 3, abs=0.01)
     low, high = BOX[0] + 0.4, BOX[1] - 0.4  # the box now cuts the ball
-    cut = surface_distances(*meshes, np.stack([low, high]), seed=0)
+    cut = surface_distances(mesh, truth, np.stack([low, high]), seed=0)
     assert 0 < len(cut.distance) < len(found.distance)
-    within = meshes[1].vertices[meshes[1].triangles].mean(axis=1)[cut.triangle]
+    within = truth.vertices[truth.triangles].mean(axis=1)[cut.triangle]
     assert ((within > low) & (within < high)).all()
 
 
@@ -171,8 +171,8 @@ def test_what_is_missing_on_either_side_is_found() -> None:
     ball = trimesh.creation.icosphere(subdivisions=4, radius=0.3)
     whole = TriangleMesh(np.asarray(ball.vertices), np.asarray(ball.faces))
     half = TriangleMesh(whole.vertices, whole.triangles[whole.vertices[whole.triangles][:, :, 0].min(axis=1) > 0.0])
-    for meshes in ((whole, half), (half, whole)):
-        distance = surface_distances(*meshes, BOX, seed=0).distance
+    for mesh, truth in ((whole, half), (half, whole)):
+        distance = surface_distances(mesh, truth, BOX, seed=0).distance
         assert 0.15 < (distance > 0.1).mean() < 0.2  # a third of the points on the whole ball
         assert distance.max() > 0.25
 

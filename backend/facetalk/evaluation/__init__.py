@@ -1,1 +1,1 @@
-"""How good the speech is, in numbers (``docs/measures.md``)."""
+"""How good the speech and the head are, in numbers (``docs/measures.md``)."""
