@@ -102,16 +102,17 @@ def render_stills(stills: Sequence[Still], report: IO[str], close_up: str | None
     Args:
         stills: the pictures.
         report: is told how many are done.
-        close_up: a vertex group of the face to frame instead of the whole head.
+        close_up: a vertex group of the face to look at instead of the whole head.
 
     Raises:
         KeyError: there is no such group.
     """
     scene, face = bpy.context.scene, bpy.data.objects[FACE_NAME]
-    rest = _resting_vertices(face) if close_up is None else _resting_group(face, close_up)
+    seen = _resting_vertices(face) if close_up is None else _resting_group(face, close_up)
+    fill = stage.FILL if close_up is None else stage.CLOSE_UP_FILL
     for done, still in enumerate(stills, start=1):
         scene.frame_set(still.frame)
-        stage.frame_view(scene, rest, still.view)
+        stage.frame_view(scene, seen, still.view, fill)
         _set_picture(scene, still.path)
         bpy.ops.render.render(write_still=True)
         _tell(report, done=done, total=len(stills))
@@ -171,6 +172,8 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
     scene = bpy.context.scene
     scene.render.engine = options.engine
     scene.render.resolution_x, scene.render.resolution_y = options.resolution
+    if options.samples:
+        stage.set_cycles(scene, options.samples)
     if options.frames:
         first, last = options.range or (scene.frame_start, scene.frame_end)
         render_frames(options.frames, first, last, report)
@@ -191,10 +194,11 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("--blend", type=Path, required=True)
     rendering.add_argument("--engine", choices=(WORKBENCH, CYCLES), default=WORKBENCH)
     rendering.add_argument("--resolution", type=_pair("x"), default=RESOLUTION, metavar="WIDTHxHEIGHT")
+    rendering.add_argument("--samples", type=int, help="rays per pixel, of Cycles alone")
     rendering.add_argument("--frames", type=Path, help="folder for one picture a frame")
     rendering.add_argument("--range", type=_pair(":"), metavar="FIRST:LAST", help="only these scene frames")
     rendering.add_argument("--still", type=_still, action="append", default=[], metavar="FRAME:VIEW:PNG")
-    rendering.add_argument("--close-up", metavar="GROUP", help="frame the stills on this vertex group of the face")
+    rendering.add_argument("--close-up", metavar="GROUP", help="a vertex group of the face to look at")
     rendering.add_argument("--wires", action="store_true", help="draw the mesh's edges on the stills")
     return parser
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FOCAL_LENGTH = 85.0  # mm: the classic portrait lens, flattering and without visible distortion
 SENSOR = 36.0  # mm
 FILL = 0.88  # share of the picture that the head takes
+CLOSE_UP_FILL = 0.5  # share that a part of it takes: what is around shows where it is
 NECK = 0.08  # share of the head's height, from below, that may run out of the picture: the neck's open end
 
 # turn about the vertical axis from the face's front and lift over eye level (degrees), watts, metres across
@@ -57,13 +58,14 @@ def build_stage(scene: bpy.types.Scene, vertices: NDArray[np.float32]) -> None:
     frame_view(scene, vertices, "front")
 
 
-def frame_view(scene: bpy.types.Scene, vertices: NDArray[np.float32], view: str) -> None:
+def frame_view(scene: bpy.types.Scene, vertices: NDArray[np.float32], view: str, fill: float = FILL) -> None:
     """Aim the scene's camera, made if there is none, so that the head fills the picture.
 
     Args:
         scene: with the picture's resolution set.
-        vertices: float32 [V, 3] metres.
+        vertices: float32 [V, 3] metres, of the head or a part of it.
         view: a name in ``VIEWS``.
+        fill: the share of the picture they take.
     """
     if scene.camera is None:
         data = bpy.data.cameras.new("FaceTalk Camera")
@@ -81,7 +83,7 @@ def frame_view(scene: bpy.types.Scene, vertices: NDArray[np.float32], view: str)
     bottom += NECK * (top - bottom)
     width, height = np.ptp(across), top - bottom
     tall = scene.render.resolution_y / max(scene.render.resolution_x, 1)
-    seen = max(height / min(tall, 1.0), width / min(1.0 / tall, 1.0)) / FILL
+    seen = max(height / min(tall, 1.0), width / min(1.0 / tall, 1.0)) / fill
     middle = right * (across.max() + across.min()) / 2 + np.array([0, 0, (top + bottom) / 2])
     # the outline lies about half way into the head, so that is the depth to frame
     distance = seen * FOCAL_LENGTH / SENSOR + (deep.max() + deep.min()) / 2

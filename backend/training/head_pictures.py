@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 ACTOR = "hugo"  # shows visemes and expressions: nothing hangs into the face
+MOUTH = "lip_upper"  # the vertex group that a picture of the mouth is framed on
 # The visemes of Oculus LipSync, each with the phone of the articulation table that shows it.
 VISEMES = {
     "sil": "pau",
@@ -81,7 +82,7 @@ def visemes(animator: Animator) -> Iterator[Sitting]:
     face_and_mouth = [
         shot
         for pose, name in enumerate(VISEMES)
-        for shot in (Shot(name, pose, "front"), Shot("", pose, "front", close_up="jaw"))
+        for shot in (Shot(name, pose, "front"), Shot("", pose, "front", close_up=MOUTH))
     ]
     yield _acting(animator, poses, face_and_mouth)
 
