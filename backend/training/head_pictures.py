@@ -8,7 +8,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,14 +103,11 @@ def hair(animator: Animator) -> Iterator[Sitting]:
 def extremes(animator: Animator) -> Iterator[Sitting]:
     """The far ends of the leading modes and the most unlikely of some random heads, at rest and with an open mouth."""
     rest_and_open = np.stack([rig_weights({}), rig_weights(OPEN_MOUTH)])
-    codes = extreme_codes(animator)
-    poses = [pose_identity(animator, code, rest_and_open) for code in codes.values()]
-    shots = [
-        Shot(caption, 2 * number + pose, "front")
-        for number, name in enumerate(codes)
-        for pose, caption in enumerate((name, ""))
-    ]
-    yield Sitting(animator.mesh("average", BALD), np.concatenate(poses), tuple(shots))
+    bald = animator.mesh("average", BALD)
+    for name, code in extreme_codes(animator).items():
+        poses = pose_identity(animator, code, rest_and_open)
+        face = replace(bald, vertices=poses[0])
+        yield Sitting(face, poses, (Shot(name, 0, "front"), Shot("", 1, "front")))
 
 
 SHEETS = {
@@ -142,10 +139,10 @@ def extreme_codes(animator: Animator) -> dict[str, Tensor]:
     """Identity codes ``[I]`` at the border of what is sampled, by a word for each."""
     head, codes = animator.head, {}
     for mode in range(LEADING_MODES):
-        for sign, spreads in (("−", -IDENTITY_LIMIT), ("+", IDENTITY_LIMIT)):
+        for weight in (-IDENTITY_LIMIT * IDENTITY_SIGMA, IDENTITY_LIMIT * IDENTITY_SIGMA):
             code = head.identity("average")
-            code[mode] = spreads * IDENTITY_SIGMA
-            codes[f"mode {mode} {sign}"] = code
+            code[mode] = weight
+            codes[f"mode {mode} at {weight:+g}"] = code
     drawn = {f"random-{seed}": head.sample_identity(seed) for seed in range(RANDOM_SEEDS + 1)}
     unlikely = heapq.nlargest(RANDOM_HEADS, drawn, key=lambda name: float(head.identity_prior(drawn[name])))
     return codes | {name: drawn[name] for name in unlikely}
