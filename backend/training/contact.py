@@ -36,10 +36,10 @@ def close_gap(posed: Array, band: ContactBand, gap: Array) -> None:
     _shift(posed, band, x, 0.5 * (top + bottom), -gap)
 
 
-def part_crossing(posed: Array, band: ContactBand) -> None:
-    """Where the rims cross, move both to their middle, in place."""
+def part_crossing(posed: Array, band: ContactBand, allowed: float = 0.0) -> None:
+    """Where the rims cross by more than ``allowed``, part them by the rest, in place."""
     top, bottom, x = rims(posed, band)
-    overlap = np.maximum(bottom - top, 0.0)
+    overlap = np.maximum(bottom - top - allowed, 0.0)
     overlap[~np.isfinite(overlap)] = 0.0
     ends = np.minimum(np.arange(COLUMNS), np.arange(COLUMNS)[::-1])
     overlap *= np.clip(ends / 4.0, 0.0, 1.0)  # the rims join at the corners: nothing to separate there
@@ -52,9 +52,11 @@ def _shift(posed: Array, band: ContactBand, x: Array, line: Array, amount: Array
         known = np.isfinite(line[frame])
         if not known.any():
             continue
+        corners = posed[frame, list(band.corners), 0]
+        stations, shifts = np.array([corners[0], *x[frame], corners[1]]), np.array([0.0, *amount[frame], 0.0])
         for vertices, sign in ((band.upper, 0.5), (band.lower, -0.5)):
             position = posed[frame, vertices]
-            shift = np.interp(position[:, 0], x[frame], amount[frame], left=0.0, right=0.0)
+            shift = np.interp(position[:, 0], stations, shifts)
             rim_height = np.interp(position[:, 0], x[frame][known], line[frame][known])
             fade = np.exp(-(((position[:, 1] - rim_height) / band.reach) ** 2))
             posed[frame, vertices, 1] += sign * shift * fade

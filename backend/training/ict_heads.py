@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -48,6 +49,7 @@ CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no t
 GAZE_DEGREES = 25.0  # eyeball turn at eyeLook* weight 1
 FREEWAY = 0.07  # of the jaw's drop: people's teeth rest a little apart, the kit's run through each other
 LID_FILM = 0.035 * UNITS_PER_CENTIMETRE  # kept between lid and eyeball: parts that touch cannot be told apart
+LID_OVERLAP = 0.03 * UNITS_PER_CENTIMETRE  # of closed lids, so that no eye shows between them
 LIP_FILM = 0.04 * UNITS_PER_CENTIMETRE  # kept between lips and teeth
 WIDEST_CLOSED = {"lips": 0.06 * UNITS_PER_CENTIMETRE, "lids": 0.25 * UNITS_PER_CENTIMETRE}  # gaps taken for closed
 PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's centre, about the gaze
@@ -117,7 +119,9 @@ class IctHeads:
             shape = self.controls[RIG_CONTROLS.index(name)]
             gain = smallest_closing_weight(sealed, shape, self.lids[side], 0.6, 1.8)
             blinks.append(gain)
-            open_lids.append(remaining_gap(sealed + gain * shape, self.lids[side], WIDEST_CLOSED["lids"]))
+            gap = remaining_gap(sealed + gain * shape, self.lids[side], WIDEST_CLOSED["lids"])
+            # Columns see but a few vertices of slanting rims: what is sure to close also closes its neighbours.
+            open_lids.append(maximum_filter1d(gap, 3) + LID_OVERLAP)
         open_lips = remaining_gap(sealed, self.lips, WIDEST_CLOSED["lips"])
         return Calibration(seal, blinks[0], blinks[1], open_lips, open_lids[0], open_lids[1])
 
@@ -149,7 +153,7 @@ class IctHeads:
         for side, gap in (("left", calibration.open_left), ("right", calibration.open_right)):
             self._turn_eyeball(posed, head, side, look)
             close_gap(posed, self.lids[side], np.clip(blinks[side], 0.0, 1.0)[:, None] * gap)
-            part_crossing(posed, self.lids[side])
+            part_crossing(posed, self.lids[side], LID_OVERLAP)
             self._keep_lids_outside(posed, side)
         close_gap(posed, self.lips, np.tile(calibration.open_lips, (len(posed), 1)))
         part_crossing(posed, self.lips)

@@ -44,7 +44,7 @@ BOX = np.array([(-0.55, -0.62, -0.95), (0.55, 0.75, 0.40)])  # the NPHM family's
 
 STAGES = ("warp", "shape", "hair", "expression")
 RECIPES = {  # minutes of each stage
-    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 25.0, "expression": 50.0},
+    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 68.0},
     "gpu": {"warp": 5.0, "shape": 4.0, "hair": 3.0, "expression": 6.0},
 }
 
