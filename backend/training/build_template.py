@@ -30,7 +30,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PART_QUADS = {"mouth": 1500, "brows": 1800}
-HAIR_QUADS = 6000
+HAIR_QUADS = {"curls": 28_000, "afro": 28_000}  # the others have broader locks
+STRAIGHT_HAIR_QUADS = 14_000
+HAIR_RESOLUTION = 224
 HAIR_COLOR = (0.075, 0.042, 0.022)  # linear
 CROWN_HEIGHT = 0.046  # head units, a little of it in the gum
 FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 6, 4  # quads along a side of a tooth's box
@@ -188,7 +190,7 @@ def write_template(
     )
 
 
-def hair_tensors(head: Head, resolution: int) -> dict[str, torch.Tensor]:
+def hair_tensors(head: Head) -> dict[str, torch.Tensor]:
     """Every hair style of the mean neural head as quads: ``hair.STYLE.vertices``, ``quads`` and ``uv``."""
     tensors = {}
     for style in head.hair_styles:
@@ -197,8 +199,8 @@ def hair_tensors(head: Head, resolution: int) -> dict[str, torch.Tensor]:
         def distance(points: torch.Tensor, code: torch.Tensor = code) -> torch.Tensor:
             return head.signed_distance(points, code)[:, -1]
 
-        mesh = marching_cubes(distance, head.box, resolution)
-        vertices, quads = voxel_quads(*_components(mesh, 1), HAIR_QUADS)
+        mesh = marching_cubes(distance, head.box, HAIR_RESOLUTION)
+        vertices, quads = voxel_quads(*_components(mesh, 1), HAIR_QUADS.get(style, STRAIGHT_HAIR_QUADS))
         tensors[f"hair.{style}.vertices"] = torch.from_numpy(vertices.astype(np.float32))
         tensors[f"hair.{style}.quads"] = torch.from_numpy(quads.astype(np.int32))
         tensors[f"hair.{style}.uv"] = torch.from_numpy(_around_head(vertices)[quads].astype(np.float32))
@@ -229,13 +231,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz")
     parser.add_argument("--head", type=Path, default=Path("presets/heads/facetalk-head"))
     parser.add_argument("--output", type=Path, default=Path("presets/topologies/hm08"))
-    parser.add_argument("--resolution", type=int, default=320, help="marching cubes for the parts and the hair")
+    parser.add_argument("--resolution", type=int, default=320, help="marching cubes for the parts")
     options = parser.parse_args(arguments)
     head = Head.load(options.head, torch.device("cpu"))
     pieces, fit, numbers = build(
         load_makehuman(options.makehuman), IctHeads.load(options.data), head, options.resolution
     )
-    write_template(options.output, pieces, fit, numbers, hair_tensors(head, options.resolution))
+    write_template(options.output, pieces, fit, numbers, hair_tensors(head))
 
 
 if __name__ == "__main__":

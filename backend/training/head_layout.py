@@ -27,6 +27,7 @@ EAR_VERTICES = {
     **{"ear_top_right": 7591, "ear_back_right": 7965, "ear_bottom_right": 7846, "ear_tragus_right": 7481},
 }
 SPREAD_POINTS = 160
+EYEBALL_POINTS = 80
 LID_POINTS = 24  # along either rim of an eye opening
 # Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
 LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
@@ -42,6 +43,7 @@ class HeadLayout:
         landmarks: vertices by landmark name.
         measuring_points: vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order.
         outer_eyes: vertices of the outer eye corners, left and right.
+        eyeballs: some vertices of either eyeball's surface ``[2, K]``.
         importance: weight of every vertex ``[V]`` in expression codes and in training; 0 where it is not used.
         rig_to_code: the linear map ``[R, E]`` from rig weights to expression codes.
     """
@@ -49,6 +51,7 @@ class HeadLayout:
     landmarks: dict[str, int]
     measuring_points: Indices
     outer_eyes: tuple[int, int]
+    eyeballs: Indices
     importance: Array
     rig_to_code: Array
 
@@ -62,6 +65,9 @@ def lay_out(heads: IctHeads) -> HeadLayout:
         landmarks=landmarks,
         measuring_points=np.array([named[name] for name in MEASURING_POINTS]),
         outer_eyes=(IBUG_VERTICES[45], IBUG_VERTICES[36]),
+        eyeballs=np.stack(
+            [heads.eyes[side][:: len(heads.eyes[side]) // EYEBALL_POINTS][:EYEBALL_POINTS] for side in heads.eyes]
+        ),
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )

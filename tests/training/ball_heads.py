@@ -62,6 +62,7 @@ def ball_layout(heads: BallHeads) -> HeadLayout:
         landmarks={f"point_{index}": index for index in range(4)},
         measuring_points=np.arange(len(MEASURING_POINTS)),
         outer_eyes=(left, right),
+        eyeballs=heads.vertices_of["eyeballs"][None],
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.head.expression_field import ExpressionField
+from facetalk.head.eye_contact import EyeContact, eye_contact
 from facetalk.head.identity_field import IdentityField
 from facetalk.head.identity_warp import IdentityWarp
 from facetalk.head.parametric_head import Posed
@@ -41,10 +42,12 @@ class HeadPoints:
     Attributes:
         points: canonical points ``[N, 3]``, head units.
         fields: the expression field's vector fields at the points, ``[K, N, 3]``.
+        eyes: what keeps lids before the eyeballs.
     """
 
     points: Tensor
     fields: Tensor
+    eyes: tuple[EyeContact, ...]
     _expression_field: ExpressionField
     _shape: Tensor
 
@@ -54,7 +57,10 @@ class HeadPoints:
         posed = []
         for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
             coefficients = self._expression_field.coefficients(chunk, self._shape)
-            posed.append(self.points + displace(self.fields, coefficients))
+            moved = self.points + displace(self.fields, coefficients)
+            for eye in self.eyes:
+                eye.keep_out(moved)
+            posed.append(moved)
         points = torch.cat(posed)
         return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))
 
@@ -192,7 +198,15 @@ class Head:
         every = torch.cat(fields, dim=1)
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
-        return HeadPoints(points, every, self.expression_field, shape)
+        return HeadPoints(points, every, self._eyes(points, moving == 0, identity), self.expression_field, shape)
+
+    def _eyes(self, points: Tensor, skin: Tensor, identity: Tensor) -> tuple[EyeContact, ...]:
+        """What keeps skin among points ``[N, 3]`` before the eyeballs of an identity."""
+        eyes = []
+        for eyeball in self._tensors["eyeballs"].float():
+            parts = torch.full((len(eyeball),), self.parts.index("eyeballs"), device=self.device)
+            eyes.append(eye_contact(self.carry(eyeball, parts, identity), skin, points))
+        return tuple(eyes)
 
 
 def sample_shape_code(generator: torch.Generator, size: int) -> Tensor:

@@ -42,6 +42,8 @@ class IdentityWarp(nn.Module):
         By fixed-point iteration: the warp moves neighbours alike, so each step leaves a small share of the error.
         Differentiable in points and code.
         """
+        if not (shape.requires_grad or shape.any()):
+            return points  # the mean head is where it is
         coefficients = self.coefficients(shape[None])[0]
         sources = points
         for _ in range(steps):

@@ -48,10 +48,14 @@ class ParametricHead(Protocol):
     box: Tensor
 
     @property
-    def identity_size(self) -> int: ...
+    def identity_size(self) -> int:
+        """I."""
+        ...
 
     @property
-    def expression_size(self) -> int: ...
+    def expression_size(self) -> int:
+        """E."""
+        ...
 
     def anchors(self, identity: Tensor) -> Tensor:
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
