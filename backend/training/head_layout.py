@@ -43,7 +43,8 @@ class HeadLayout:
         landmarks: vertices by landmark name.
         measuring_points: vertices of ``facetalk.head.head.MEASURING_POINTS``, in that order.
         outer_eyes: vertices of the outer eye corners, left and right.
-        eyeballs: some vertices of either eyeball's surface ``[2, K]``.
+        eyeballs: some vertices of either eyeball's surface, left and right ``[2, K]``.
+        gaze: unit directions in which they look at rest ``[2, 3]``.
         importance: weight of every vertex ``[V]`` in expression codes and in training; 0 where it is not used.
         rig_to_code: the linear map ``[R, E]`` from rig weights to expression codes.
     """
@@ -52,6 +53,7 @@ class HeadLayout:
     measuring_points: Indices
     outer_eyes: tuple[int, int]
     eyeballs: Indices
+    gaze: Array
     importance: Array
     rig_to_code: Array
 
@@ -65,9 +67,8 @@ def lay_out(heads: IctHeads) -> HeadLayout:
         landmarks=landmarks,
         measuring_points=np.array([named[name] for name in MEASURING_POINTS]),
         outer_eyes=(IBUG_VERTICES[45], IBUG_VERTICES[36]),
-        eyeballs=np.stack(
-            [heads.eyes[side][:: len(heads.eyes[side]) // EYEBALL_POINTS][:EYEBALL_POINTS] for side in heads.eyes]
-        ),
+        eyeballs=np.stack([_some(heads.eyes[side]) for side in ("left", "right")]),
+        gaze=np.stack([heads.gaze(heads.neutral, side) for side in ("left", "right")]),
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )
@@ -153,3 +154,7 @@ def vertex_importance(heads: IctHeads) -> Array:
         weight[band.upper] = 6.0
         weight[band.lower] = 6.0
     return weight / weight.sum()
+
+
+def _some(vertices: Indices) -> Indices:
+    return vertices[:: len(vertices) // EYEBALL_POINTS][:EYEBALL_POINTS]

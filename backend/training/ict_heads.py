@@ -22,7 +22,7 @@ from scipy.spatial import cKDTree
 
 from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.crossings import sphere as sphere
-from facetalk.head.eye_contact import LID_FILM
+from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN
 from training.contact import close_gap, part_crossing, remaining_gap, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
@@ -47,13 +47,10 @@ IBUG_VERTICES: tuple[int, ...] = (
 )
 
 CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
-GAZE_DEGREES = 25.0  # eyeball turn at eyeLook* weight 1
 FREEWAY = 0.07  # of the jaw's drop: people's teeth rest a little apart, the kit's run through each other
 LID_OVERLAP = 0.03 * UNITS_PER_CENTIMETRE  # of closed lids, so that no eye shows between them
 LIP_FILM = 0.04 * UNITS_PER_CENTIMETRE  # kept between lips and teeth
 WIDEST_CLOSED = {"lips": 0.06 * UNITS_PER_CENTIMETRE, "lids": 0.25 * UNITS_PER_CENTIMETRE}  # gaps taken for closed
-PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's centre, about the gaze
-PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 
 
 class IctHeads:

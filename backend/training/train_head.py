@@ -195,6 +195,7 @@ class HeadTraining:
         landmarks = np.array(list(self.layout.landmarks.values()))
         tensors["landmarks"] = as_tensor(self.mean[landmarks])
         tensors["eyeballs"] = as_tensor(self.mean[self.layout.eyeballs])
+        tensors["gaze"] = as_tensor(self.layout.gaze)
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
             # Where things are stays float32: in half precision an anchor is off by up to 0.06 mm.
             for key, value in network.state_dict().items():

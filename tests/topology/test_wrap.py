@@ -118,7 +118,7 @@ def test_eyeballs_turn_with_gaze_and_stay_balls(
     left = balls[rest[balls, 0] > 0]
     assert np.linalg.norm(look[left] - rest[left], axis=1).max() * MILLIMETRES > 2.0
     between = [np.linalg.norm(ball[:, None] - ball[None], axis=-1) for ball in (rest[left], look[left])]
-    assert np.abs(between[0] - between[1]).max() * MILLIMETRES < 0.5
+    assert np.abs(between[0] - between[1]).max() * MILLIMETRES < 0.01
 
 
 def test_pupils_widen_on_the_ball(head: Head, template: Template, landed: tuple[torch.Tensor, Array]) -> None:

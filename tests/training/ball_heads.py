@@ -62,7 +62,8 @@ def ball_layout(heads: BallHeads) -> HeadLayout:
         landmarks={f"point_{index}": index for index in range(4)},
         measuring_points=np.arange(len(MEASURING_POINTS)),
         outer_eyes=(left, right),
-        eyeballs=heads.vertices_of["eyeballs"][None],
+        eyeballs=np.stack([heads.vertices_of["eyeballs"]] * 2),
+        gaze=np.array([[0.0, 0.0, 1.0]] * 2),
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )

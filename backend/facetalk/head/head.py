@@ -16,7 +16,7 @@ from torch import Tensor
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.head.expression_field import ExpressionField
-from facetalk.head.eye_contact import EyeContact, eye_contact
+from facetalk.head.eyes import SIDES, Eye, eye
 from facetalk.head.identity_field import IdentityField
 from facetalk.head.identity_warp import IdentityWarp
 from facetalk.head.parametric_head import Posed
@@ -42,12 +42,12 @@ class HeadPoints:
     Attributes:
         points: canonical points ``[N, 3]``, head units.
         fields: the expression field's vector fields at the points, ``[K, N, 3]``.
-        eyes: what keeps lids before the eyeballs.
+        eyes: what turns eyeballs, and keeps lids before them.
     """
 
     points: Tensor
     fields: Tensor
-    eyes: tuple[EyeContact, ...]
+    eyes: tuple[Eye, ...]
     _expression_field: ExpressionField
     _shape: Tensor
 
@@ -58,8 +58,9 @@ class HeadPoints:
         for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
             coefficients = self._expression_field.coefficients(chunk, self._shape)
             moved = self.points + displace(self.fields, coefficients)
-            for eye in self.eyes:
-                eye.keep_out(moved)
+            for each in self.eyes:
+                each.turn(self.points, moved, chunk)
+                each.keep_lids_out(moved)
             posed.append(moved)
         points = torch.cat(posed)
         return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))
@@ -198,14 +199,17 @@ class Head:
         every = torch.cat(fields, dim=1)
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
-        return HeadPoints(points, every, self._eyes(points, moving == 0, identity), self.expression_field, shape)
+        return HeadPoints(points, every, self._eyes(points, moving, identity), self.expression_field, shape)
 
-    def _eyes(self, points: Tensor, skin: Tensor, identity: Tensor) -> tuple[EyeContact, ...]:
-        """What keeps skin among points ``[N, 3]`` before the eyeballs of an identity."""
+    def _eyes(self, points: Tensor, moving: Tensor, identity: Tensor) -> tuple[Eye, ...]:
+        """The eyes of an identity, and which of the points ``[N, 3]`` of parts ``[N]`` they have to do with."""
+        eyeballs = self.parts.index("eyeballs")
+        rig = (self.config["rig_controls"], self._tensors["code_to_rig"].float())
         eyes = []
-        for eyeball in self._tensors["eyeballs"].float():
-            parts = torch.full((len(eyeball),), self.parts.index("eyeballs"), device=self.device)
-            eyes.append(eye_contact(self.carry(eyeball, parts, identity), skin, points))
+        for side, shell, gaze in zip(SIDES, self._tensors["eyeballs"], self._tensors["gaze"], strict=True):
+            parts = torch.full((len(shell),), eyeballs, device=self.device)
+            own = self.carry(shell.float(), parts, identity)
+            eyes.append(eye(side, own, gaze.float(), rig, points, (moving == eyeballs, moving == 0)))
         return tuple(eyes)
 
 

@@ -1,4 +1,4 @@
-"""Eyeballs keep their shape and teeth are rigid, whatever the expression field makes of them."""
+"""Teeth are rigid: what the expression field makes of them is reduced to a rotation and a shift."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,7 @@ from torch import Tensor
 
 from facetalk.topology.template import Template
 
-TURNING = ("eyeballs",)  # these turn about their middle and go nowhere; only along them, as pupils do, may points slide
-MOVING = ("upper_teeth", "lower_teeth")
+RIGID = ("upper_teeth", "lower_teeth")
 
 
 @dataclass(frozen=True)
@@ -17,15 +16,11 @@ class RigidPart:
 
     Attributes:
         vertices: their indices ``[N]``.
-        shape: where they are in canonical pose, ``[N, 3]``, about ``pivot``.
-        pivot: their middle ``[3]``.
-        turns_only: whether the pivot stays.
+        shape: where they are in canonical pose about their middle ``[N, 3]``.
     """
 
     vertices: Tensor
     shape: Tensor
-    pivot: Tensor
-    turns_only: bool
 
 
 def rigid_parts(template: Template, canonical: Tensor) -> list[RigidPart]:
@@ -36,44 +31,25 @@ def rigid_parts(template: Template, canonical: Tensor) -> list[RigidPart]:
         canonical: its vertices on the identity in canonical pose ``[V, 3]``.
     """
     parts = []
-    for name in (*TURNING, *MOVING):
+    for name in RIGID:
         group = torch.from_numpy(template.groups[name].astype("int64")).to(canonical.device)
-        bodies = [group]
-        if name in TURNING:
-            left = canonical[group, 0] > 0
-            bodies = [group[left], group[~left]]
-        for body in bodies:
-            points = canonical[body]
-            pivot = _sphere_centre(points) if name in TURNING else points.mean(dim=0)
-            parts.append(RigidPart(body, points - pivot, pivot, name in TURNING))
+        points = canonical[group]
+        parts.append(RigidPart(group, points - points.mean(dim=0)))
     return parts
 
 
 def make_rigid(posed: Tensor, parts: list[RigidPart]) -> Tensor:
-    """Posed vertices ``[T, V, 3]`` with every rigid part moved as the body nearest to what it was given."""
+    """Posed vertices ``[T, V, 3]`` with every rigid part moved as the body nearest to what it was given.
+
+    The rotation is the least-squares one (Kabsch, Acta Crystallographica A32, 1976).
+    """
     posed = posed.clone()
     for part in parts:
         points = posed[:, part.vertices]
-        posed[:, part.vertices] = _on_the_ball(points, part) if part.turns_only else _as_one_body(points, part)
+        middle = points.mean(dim=1, keepdim=True)
+        left, _, right = torch.linalg.svd(part.shape.T @ (points - middle))
+        # A reflection would fit a symmetric body as well; it is no motion.
+        handed = torch.ones(len(posed), 3, device=posed.device)
+        handed[:, 2] = torch.linalg.det(left @ right).sign()
+        posed[:, part.vertices] = part.shape @ (left @ (handed[:, :, None] * right)) + middle
     return posed
-
-
-def _on_the_ball(points: Tensor, part: RigidPart) -> Tensor:
-    """Points ``[T, N, 3]`` as far from the pivot as they are in canonical pose, and nowhere on the whole."""
-    offset = points - points.mean(dim=1, keepdim=True) + part.shape.mean(dim=0)
-    return part.pivot + offset * (part.shape.norm(dim=1) / offset.norm(dim=2).clamp(min=1e-9))[..., None]
-
-
-def _as_one_body(points: Tensor, part: RigidPart) -> Tensor:
-    """Points ``[T, N, 3]`` turned and shifted by least squares (Kabsch, Acta Crystallographica A32, 1976)."""
-    middle = points.mean(dim=1, keepdim=True)
-    left, _, right = torch.linalg.svd(part.shape.T @ (points - middle))
-    # A reflection would fit a symmetric body as well; it is no motion.
-    handed = torch.ones(len(points), 3, device=points.device)
-    handed[:, 2] = torch.linalg.det(left @ right).sign()
-    return part.shape @ (left @ (handed[:, :, None] * right)) + middle
-
-
-def _sphere_centre(points: Tensor) -> Tensor:
-    system = torch.cat([2.0 * points, torch.ones_like(points[:, :1])], dim=1).double()
-    return torch.linalg.lstsq(system, points.double().square().sum(dim=1, keepdim=True)).solution[:3, 0].to(points)

@@ -1,0 +1,130 @@
+"""Eyes: balls that turn, with pupils that widen, and lids that slide on them.
+
+What is known need not be learned: an eyeball turns about its middle by the gaze that a code stands for, and whatever
+the expression field makes of a lid, it stays in front of the ball.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SIDES = ("L", "R")  # of the subject, as rig controls are named
+GAZE_DEGREES = 25.0  # turn at eyeLook* weight 1
+PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's middle, about the gaze
+PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
+LID_FILM = 0.0014  # head units kept between lid and eyeball
+REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
+FRONT = 0.25  # radii in front of the middle where lids begin; what lies further back is the socket
+STEEPEST = 0.95  # of the ball's radius aside, beyond which pushing straight ahead would fling a point
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One eyeball of one identity, and the points it has to do with.
+
+    Attributes:
+        centre: ``[3]``, head units.
+        radius: of the ball.
+        gaze: unit direction in which it looks at rest ``[3]``.
+        code_to_eye: maps codes to the weights of looking down, up, in, out and of the pupil ``[E, 5]``.
+        inward: the sign of x towards the nose.
+        ball: indices of the points on the ball ``[B]``.
+        lids: indices of the skin's points that may touch it ``[K]``.
+    """
+
+    centre: Tensor
+    radius: Tensor
+    gaze: Tensor
+    code_to_eye: Tensor
+    inward: float
+    ball: Tensor
+    lids: Tensor
+
+    def turn(self, points: Tensor, posed: Tensor, expressions: Tensor) -> None:
+        """Put the ball's points where codes have them look, in ``posed [T, N, 3]``, in place.
+
+        Args:
+            points: canonical points ``[N, 3]``.
+            posed: all of them in every frame.
+            expressions: codes ``[T, E]``.
+        """
+        down, up, inwards, outwards, pupil = (expressions @ self.code_to_eye).unbind(dim=-1)
+        shape = points[self.ball] - self.centre
+        slid = shape + pupil.clamp(0.0, 1.0)[:, None, None] * self._pupil_slide(shape)
+        slid = slid * (shape.norm(dim=-1, keepdim=True) / slid.norm(dim=-1, keepdim=True).clamp(min=1e-9))
+        angle = torch.deg2rad(torch.tensor(GAZE_DEGREES))
+        rotation = _rotations(angle * (down - up), angle * self.inward * (inwards - outwards))
+        posed[:, self.ball] = slid @ rotation.transpose(1, 2) + self.centre
+
+    def keep_lids_out(self, posed: Tensor) -> None:
+        """Bring lids that are inside the ball to its front, straight ahead, in ``posed [T, N, 3]``, in place.
+
+        Straight ahead, so that lids which have met stay met.
+        """
+        points, outer = posed[:, self.lids], self.radius + LID_FILM
+        offset = points - self.centre
+        inside = (offset[..., 2] > FRONT * self.radius) & (offset.norm(dim=-1) < outer)
+        aside = offset[..., :2].square().sum(dim=-1).clamp(max=(STEEPEST * outer) ** 2)
+        front = self.centre[2] + (outer.square() - aside).sqrt()
+        points[..., 2] = torch.where(inside, front, points[..., 2])
+        posed[:, self.lids] = points
+
+    def _pupil_slide(self, shape: Tensor) -> Tensor:
+        """How far points ``[B, 3]`` about the middle slide when the pupil is at its widest; the iris gives way."""
+        along = shape @ self.gaze
+        aside = shape - along[:, None] * self.gaze
+        degrees = torch.rad2deg(torch.atan2(aside.norm(dim=-1), along))
+        share = ((IRIS_DEGREES - degrees) / (IRIS_DEGREES - PUPIL_DEGREES)).clamp(0.0, 1.0)
+        return PUPIL_GAIN * share[:, None] * aside
+
+
+def eye(
+    side: str,
+    shell: Tensor,
+    gaze: Tensor,
+    rig: tuple[Sequence[str], Tensor],
+    points: Tensor,
+    parts: tuple[Tensor, Tensor],
+) -> Eye:
+    """An eye of an identity.
+
+    Args:
+        side: ``L`` or ``R``.
+        shell: points of its ball's surface ``[M, 3]``.
+        gaze: unit direction at rest ``[3]``.
+        rig: names of the rig controls, and the map from codes to their weights ``[E, R]``.
+        points: canonical points ``[N, 3]``.
+        parts: which points are eyeball, and which are skin ``[N]``, bool.
+    """
+    centre, radius = sphere(shell)
+    controls, code_to_rig = rig
+    names = [f"{name}_{side}" for name in ("eyeLookDown", "eyeLookUp", "eyeLookIn", "eyeLookOut", "PupilDilate")]
+    distance = (points - centre).norm(dim=1)
+    return Eye(
+        centre=centre,
+        radius=radius,
+        gaze=gaze,
+        code_to_eye=code_to_rig[:, [list(controls).index(name) for name in names]],
+        inward=-1.0 if side == "L" else 1.0,
+        ball=(parts[0] & (distance < REACH * radius)).nonzero()[:, 0],
+        lids=(parts[1] & (distance < REACH * radius)).nonzero()[:, 0],
+    )
+
+
+def sphere(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre ``[3]`` and radius of the least-squares sphere through points ``[M, 3]``."""
+    system = torch.cat([2.0 * points, torch.ones_like(points[:, :1])], dim=1).double()
+    solution = torch.linalg.lstsq(system, points.double().square().sum(dim=1, keepdim=True)).solution[:, 0]
+    centre = solution[:3]
+    return centre.to(points), (solution[3] + centre @ centre).sqrt().to(points)
+
+
+def _rotations(pitch: Tensor, yaw: Tensor) -> Tensor:
+    """Rotations ``[T, 3, 3]``: pitch about x (positive looks down), then yaw about y (positive to +x)."""
+    cp, sp, cy, sy = pitch.cos(), pitch.sin(), yaw.cos(), yaw.sin()
+    zero, one = torch.zeros_like(cp), torch.ones_like(cp)
+    about_x = torch.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], dim=1).view(-1, 3, 3)
+    about_y = torch.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], dim=1).view(-1, 3, 3)
+    return about_y @ about_x

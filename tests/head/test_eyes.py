@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from facetalk.head.eyes import GAZE_DEGREES, LID_FILM, PUPIL_GAIN, Eye, eye, sphere
+
+CENTRE, RADIUS = torch.tensor([0.1, 0.2, 0.0]), 0.05
+CONTROLS = (
+    "eyeLookDown_L",
+    "eyeLookUp_L",
+    "eyeLookIn_L",
+    "eyeLookOut_L",
+    "PupilDilate_L",
+)  # each is one code dimension
+
+
+def ball() -> torch.Tensor:
+    directions = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    return CENTRE + RADIUS * directions / directions.norm(dim=1, keepdim=True)
+
+
+def left_eye(points: torch.Tensor, on_ball: bool = True) -> Eye:
+    kind = torch.full((len(points),), on_ball)
+    return eye("L", ball(), torch.tensor([0.0, 0.0, 1.0]), (CONTROLS, torch.eye(5)), points, (kind, ~kind))
+
+
+def posed(points: torch.Tensor, **weights: float) -> torch.Tensor:
+    code = torch.tensor([[weights.get(name.removesuffix("_L"), 0.0) for name in CONTROLS]])
+    frames = points[None].clone() + 0.3  # whatever the field made of it
+    left_eye(points).turn(points, frames, code)
+    return frames[0]
+
+
+def test_a_sphere_is_found() -> None:
+    centre, radius = sphere(ball())
+    assert torch.allclose(centre, CENTRE, atol=1e-5)
+    assert radius.item() == pytest.approx(RADIUS, abs=1e-5)
+
+
+def test_at_rest_an_eyeball_is_where_it_was() -> None:
+    assert torch.allclose(posed(ball()), ball(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("control", "axis", "sign"),
+    [("eyeLookDown", 1, -1), ("eyeLookUp", 1, 1), ("eyeLookIn", 0, -1), ("eyeLookOut", 0, 1)],
+)
+def test_the_left_eye_looks_where_it_should_and_stays_a_ball(control: str, axis: int, sign: int) -> None:
+    apex = CENTRE + torch.tensor([[0.0, 0.0, RADIUS]])
+    moved = posed(torch.cat([apex, ball()]), **{control: 1.0})
+    expected = RADIUS * torch.sin(torch.deg2rad(torch.tensor(GAZE_DEGREES)))
+    assert (moved[0] - CENTRE)[axis].item() == pytest.approx(sign * expected.item(), abs=1e-5)
+    assert torch.allclose(torch.pdist(moved[1:]), torch.pdist(ball()), atol=1e-5)
+
+
+def test_a_pupil_widens_on_the_ball() -> None:
+    rim = CENTRE + RADIUS * torch.tensor([[0.15, 0.0, (1 - 0.15**2) ** 0.5]])
+    wide = posed(rim, PupilDilate=1.0)[0] - CENTRE
+    assert wide.norm().item() == pytest.approx(RADIUS, abs=1e-6)
+    assert 1.0 + 0.8 * PUPIL_GAIN < wide[0].item() / (0.15 * RADIUS) < 1.0 + PUPIL_GAIN
+
+
+def test_a_lid_in_the_eyeball_comes_to_its_front_and_keeps_its_height() -> None:
+    lid = torch.tensor([[0.11, 0.21, 0.03]])
+    frames = lid[None].clone()
+    left_eye(lid, on_ball=False).keep_lids_out(frames)
+    assert torch.equal(frames[0, 0, :2], lid[0, :2])
+    assert (frames[0, 0] - CENTRE).norm().item() == pytest.approx(RADIUS + LID_FILM, abs=1e-5)
+
+
+def test_what_is_outside_or_behind_is_left_alone() -> None:
+    points = torch.tensor([[0.1, 0.2, 0.06], [0.1, 0.2, -0.02], [0.5, 0.2, 0.0]])
+    frames = points[None].clone()
+    left_eye(points, on_ball=False).keep_lids_out(frames)
+    assert torch.equal(frames[0], points)
