@@ -119,22 +119,26 @@ def render_stills(stills: Sequence[Still], report: IO[str], close_up: str | None
 
 
 def _resting_vertices(face: bpy.types.Object) -> NDArray[np.float32]:
-    """Vertices ``[V, 3]`` of the neutral face and its hair, which is what pictures are framed on."""
-    neutral = face.data.shape_keys.key_blocks[0].points
-    parts = []
-    for points in (neutral, *(hair.data.vertices for hair in hair_object.worn_by(face))):
-        vertices = np.empty(3 * len(points), np.float32)
-        points.foreach_get("co", vertices)
-        parts.append(vertices.reshape(-1, 3))
-    return np.concatenate(parts)
+    """Vertices ``[V, 3]`` of the neutral face and its hair, which is what pictures are framed on.
+
+    Hair that falls below the neck's end may run out of the picture: it would uncover that end.
+    """
+    neutral = _positions(face.data.shape_keys.key_blocks[0].points)
+    hair = [_positions(worn.data.vertices) for worn in hair_object.worn_by(face)]
+    return np.concatenate([neutral, *(each[each[:, 2] >= neutral[:, 2].min()] for each in hair)])
+
+
+def _positions(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
+    positions = np.empty(3 * len(points), np.float32)
+    points.foreach_get("co", positions)
+    return positions.reshape(-1, 3)
 
 
 def _resting_group(face: bpy.types.Object, name: str) -> NDArray[np.float32]:
     """Vertices ``[N, 3]`` of a vertex group of the neutral face."""
     group = face.vertex_groups[name].index
     members = [v.index for v in face.data.vertices if any(entry.group == group for entry in v.groups)]
-    neutral = face.data.shape_keys.key_blocks[0].points
-    return np.array([neutral[index].co for index in members], np.float32)
+    return _positions(face.data.shape_keys.key_blocks[0].points)[members]
 
 
 def draw_wires(face: bpy.types.Object) -> None:

@@ -125,6 +125,19 @@ def test_hair_is_in_the_file_and_in_the_pictures(sound: Path, tmp_path: Path) ->
     assert np.abs(with_hair - _pixels(tmp_path / "bald.png"))[46:58, 32, :3].max() > 0.1
 
 
+def test_a_picture_does_not_follow_hair_below_the_neck(sound: Path, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    stream.write_take(out.write, cast(stream.TakeSource, FakeAnimator()), CLIP, TakeSettings(fps=FPS, hair="bob"))
+    headless.build(io.BytesIO(out.getvalue()), sound, tmp_path / "line.blend")
+    scene, (hair,) = bpy.context.scene, bpy.data.objects[headless.FACE_NAME].children
+    long = np.array([v.co for v in hair.data.vertices], np.float32)
+    long[:, 2] -= 0.25
+    hair.data.vertices.foreach_set("co", long.ravel())
+    headless.render_stills([headless.Still(2, "front", tmp_path / "picture.png")], io.StringIO())
+    assert world_to_camera_view(scene, scene.camera, Vector((0.0, 0.0, 0.1))).y > 0.9
+    assert world_to_camera_view(scene, scene.camera, Vector((0.0, 0.08, -0.2))).y < 0.0
+
+
 def test_a_cut_stream_leaves_no_file(records: bytes, sound: Path, tmp_path: Path) -> None:
     blend = tmp_path / "line.blend"
     with pytest.raises(StreamError, match="stopped in the middle"):
