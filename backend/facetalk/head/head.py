@@ -29,6 +29,7 @@ IDENTITY_LIMIT = 2.5  # spreads from the mean at which a weight is cut
 POINTS_PER_CHUNK = 20_000
 FRAMES_PER_CHUNK = 64
 HAIR = "hair"  # the last part
+PREPARING_STEPS = 8  # of the inverse warp: it is done once, and lip corners need them
 MEASURING_POINTS = (
     *("inner_lip_upper", "inner_lip_lower", "mouth_corner_left", "mouth_corner_right"),
     *("upper_lid_left", "lower_lid_left", "upper_lid_right", "lower_lid_right", "chin"),
@@ -194,7 +195,7 @@ class Head:
         shape = identity[: self.shape_size]
         fields = []
         for chunk, part in zip(points.split(POINTS_PER_CHUNK), moving.split(POINTS_PER_CHUNK), strict=True):
-            sources = self.identity_field.warp.backward_warp(chunk, part, shape)
+            sources = self.identity_field.warp.backward_warp(chunk, part, shape, PREPARING_STEPS)
             fields.append(self.expression_field.fields(sources, part, shape))
         every = torch.cat(fields, dim=1)
         if mobility is not None:
