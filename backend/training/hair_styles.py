@@ -56,14 +56,6 @@ def _margin(angle: Array, height: Array) -> Array:
     return np.asarray((height - _HAIRLINE(turn) - uneven) / np.sqrt(1.0 + slope**2))
 
 
-def scalp_vertices(skin: SkinSurface) -> NDArray[np.int64]:
-    """Indices ``[N]`` of the skin's vertices that carry hair, ears left out: what sculpted hair is bound to."""
-    used = np.unique(skin.triangles)
-    position = skin.vertices[used]
-    on_skull = np.abs(skin.skull.sample(position)) < 2.5 * MILLIMETRE
-    return used[on_skull & (scalp_margin(position) > 0.0)]
-
-
 class _Sculptor:
     """One style in the making: the volume, the dice, and the ways of setting hair."""
 

@@ -4,7 +4,7 @@ import pytest
 from facetalk.errors import UserError
 from facetalk.head.meshing import TriangleMesh
 from tests.training.egg_head import CENTRE, RADII, egg_head, pieces_if_watertight, volume
-from training.hair_styles import HAIR_STYLES, scalp_margin, scalp_vertices, sculpt_hair
+from training.hair_styles import HAIR_STYLES, sculpt_hair
 from training.skin_surface import HAIR_BOX, MILLIMETRE, SkinSurface
 
 COARSE = 3.0 * MILLIMETRE
@@ -49,14 +49,6 @@ def test_the_same_hair_is_sculpted_every_time(skin: SkinSurface, sculpted: dict[
     again = sculpt_hair("side_part", skin, COARSE)
     assert np.array_equal(again.vertices, sculpted["side_part"].vertices)
     assert np.array_equal(again.triangles, sculpted["side_part"].triangles)
-
-
-def test_the_scalp_is_above_the_hairline_only(skin: SkinSurface) -> None:
-    scalp = skin.vertices[scalp_vertices(skin)]
-    crown, chin, nape = CENTRE + RADII * np.array([[0, 1, 0], [0, -1, 0], [0, -0.6, -0.8]])
-    assert np.linalg.norm(scalp - crown, axis=1).min() < 20.0 * MILLIMETRE
-    assert (scalp_margin(np.stack([chin, nape])) < 0.0).all()
-    assert (scalp_margin(scalp) > 0.0).all()
 
 
 def test_an_unknown_style_is_refused(skin: SkinSurface) -> None:
