@@ -22,6 +22,7 @@ class Look:
 
     Attributes:
         color: linear RGB; ``None`` takes the mesh's colour attribute.
+        uniform: whether that is one colour for the whole part, so that its rim stays sharp.
         roughness: of the Principled BSDF.
         subsurface: weight of subsurface scattering.
         scatter: how deep red, green and blue light enters, in metres.
@@ -34,6 +35,7 @@ class Look:
 
     color: Color | None
     roughness: float
+    uniform: bool = False
     subsurface: float = 0.0
     scatter: Color = (0.0, 0.0, 0.0)
     coat: float = 0.0
@@ -45,7 +47,7 @@ class Look:
 LOOKS = {
     "skin": Look(None, roughness=0.55, subsurface=1.0, scatter=(0.0037, 0.0014, 0.0007), coat=0.06, pores=0.12),
     "sclera": Look((0.72, 0.69, 0.65), roughness=0.25, subsurface=0.3, scatter=(0.002, 0.001, 0.0007), coat=1.0),
-    "iris": Look((0.045, 0.075, 0.085), roughness=0.35, coat=1.0),
+    "iris": Look(None, roughness=0.35, uniform=True, coat=1.0),
     "pupil": Look((0.003, 0.003, 0.003), roughness=0.3, coat=1.0),
     "teeth": Look(
         (0.74, 0.68, 0.56),
@@ -138,6 +140,9 @@ def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
         if look.color is not None:
             shown = np.multiply(look.color, look.shade)
             corners[topology.material_index == index] = (*shown, 1.0)
+        elif look.uniform:
+            own = topology.material_index == index
+            corners[own] = np.median(corners[own].reshape(-1, 4), axis=0)
     attribute = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="CORNER")
     attribute.data.foreach_set("color", np.ascontiguousarray(corners).ravel())
     mesh.color_attributes.active_color = attribute

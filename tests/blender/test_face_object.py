@@ -8,19 +8,22 @@ from blender_addon.face_object import COLOR_ATTRIBUTE, LOOKS, create_face
 from blender_addon.frame_stream import Topology
 
 SKIN_COLOR = (0.6, 0.35, 0.25, 1.0)
+EYE_COLOR = (0.1, 0.2, 0.3, 1.0)
 
 
 def _strip_of_quads() -> Topology:
     """Three quads in a row: skin, iris, and a part nobody knows."""
     x = np.arange(4, dtype=np.float32) * 0.1
     vertices = np.concatenate([np.stack([x, 0 * x, 0 * x], 1), np.stack([x, 0 * x, 0 * x + 0.1], 1)])
+    colors = np.full((8, 4), SKIN_COLOR, np.float32)
+    colors[[1, 2, 6]] = EYE_COLOR  # the iris, but for one corner that it shares
     return Topology(
         vertices=vertices,
         quads=np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6]], np.int32),
         uv=np.random.default_rng(0).random((3, 4, 2)).astype(np.float32),
         materials=("skin", "iris", "antenna"),
         material_index=np.array([0, 1, 2], np.int32),
-        colors=np.full((8, 4), SKIN_COLOR, np.float32),
+        colors=colors,
         groups={"lips": np.array([0, 5], np.int32), "nobody": np.zeros(0, np.int32)},
     )
 
@@ -53,12 +56,11 @@ def test_vertex_groups_hold_their_vertices() -> None:
 
 
 def test_painted_skin_and_sharp_rims() -> None:
-    colors = _corner_colors(create_face("Face", _strip_of_quads()).data)
-    np.testing.assert_allclose(colors[0], np.full((4, 4), SKIN_COLOR), atol=1e-6)
-    iris = LOOKS["iris"].color
-    assert iris is not None
-    np.testing.assert_allclose(colors[1, :, :3], np.tile(iris, (4, 1)), atol=1e-6)
-    np.testing.assert_allclose(colors[2], np.full((4, 4), SKIN_COLOR), atol=1e-6)
+    topology = _strip_of_quads()
+    colors = _corner_colors(create_face("Face", topology).data)
+    np.testing.assert_allclose(colors[0], topology.colors[topology.quads[0]], atol=1e-6)
+    np.testing.assert_allclose(colors[1], np.full((4, 4), EYE_COLOR), atol=1e-6)
+    np.testing.assert_allclose(colors[2], topology.colors[topology.quads[2]], atol=1e-6)
 
 
 def test_skin_takes_its_color_from_the_attribute() -> None:
