@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from blender_addon.face_object import COLOR_ATTRIBUTE, LOOKS, create_face
+from blender_addon.face_object import COLOR_ATTRIBUTE, create_face
 from blender_addon.frame_stream import Topology
 
 SKIN_COLOR = (0.6, 0.35, 0.25, 1.0)

@@ -14,6 +14,7 @@ from facetalk.export.blender_process import BlenderProcess
 from facetalk.take import TakeSettings
 
 FPS = 25.0
+IDENTITY = "ines"
 RESOLUTION = "640x640"
 NEIGHBOURHOOD = 6  # frames: a shut mouth belongs to m, p or b if it is open this close before and after
 TOUCHING = 0.005  # lip heights below it, over the distance of the eyes' outer corners, all look shut
@@ -54,7 +55,7 @@ def render_pictures(speech: Path, folder: Path) -> None:
     Raises:
         UserError: the speech cannot be used, or a model or Blender is missing.
     """
-    animator, clip, settings = Animator.load(), load_clip(speech), TakeSettings(fps=FPS)
+    animator, clip, settings = Animator.load(), load_clip(speech), TakeSettings(identity=IDENTITY, fps=FPS)
     landmarks = animator.mesh(settings.identity).landmarks
     curves = np.concatenate([face_curves(batch.vertices, landmarks) for batch in animator.frames(clip, settings)])
     at = {name: index + 1 for name, index in telling_frames(curves).items()}  # the scene begins at frame 1
