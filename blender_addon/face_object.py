@@ -47,6 +47,7 @@ class Look:
 LOOKS = {
     "skin": Look(None, roughness=0.55, subsurface=1.0, scatter=(0.0037, 0.0014, 0.0007), coat=0.06, pores=0.12),
     "sclera": Look((0.72, 0.69, 0.65), roughness=0.25, subsurface=0.3, scatter=(0.002, 0.001, 0.0007), coat=1.0),
+    "brows": Look(None, roughness=0.8),
     "iris": Look(None, roughness=0.35, uniform=True, coat=1.0),
     "pupil": Look((0.003, 0.003, 0.003), roughness=0.3, coat=1.0),
     "teeth": Look(
