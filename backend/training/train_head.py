@@ -53,6 +53,7 @@ RECIPES = {  # minutes of each stage
 class HeadTrainingSettings:
     """What a run is made of. Stages train for minutes, or, if ``steps`` is given, for so many steps each."""
 
+    recipe: str = "cpu"
     identities: int = 340
     held_out: int = 20
     minutes: dict[str, float] = field(default_factory=lambda: RECIPES["cpu"])
@@ -258,8 +259,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the latest checkpoints")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    recipe = RECIPES[options.recipe or ("cpu" if options.device == "cpu" else "gpu")]
-    settings = HeadTrainingSettings(minutes={name: options.scale * each for name, each in recipe.items()})
+    recipe = options.recipe or ("cpu" if options.device == "cpu" else "gpu")
+    minutes = {name: options.scale * each for name, each in RECIPES[recipe].items()}
+    settings = HeadTrainingSettings(recipe=recipe, minutes=minutes)
     heads = IctHeads.load(options.data)
     device = torch.device(options.device)
     training = HeadTraining(heads, lay_out(heads), lambda: sculpt(heads, options.run), options.run, settings, device)
