@@ -136,8 +136,8 @@ class HeadTraining:
             (field.hair, spread_anchors(hair, np.ones(len(hair)), self.settings.hair_anchors)),
         ):
             _place(networks, anchors)
-        boxes = [[surface.vertices.min(axis=0), surface.vertices.max(axis=0)] for surface in self.surfaces()]
-        field.part_boxes.copy_(as_tensor(np.array(boxes)))
+        field.part_boxes.copy_(_boxes(self.surfaces()))
+        field.hair_boxes.copy_(_boxes(list(self.sculptures.hair.values())))
 
     def surfaces(self) -> list[Surface]:
         """The parts of the mean head, brows last."""
@@ -200,7 +200,7 @@ class HeadTraining:
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
             # Where things are stays float32: in half precision an anchor is off by up to 0.06 mm.
             for key, value in network.state_dict().items():
-                exact = key.endswith(("anchors", "radius", "part_boxes"))
+                exact = key.endswith(("anchors", "radius", "boxes"))
                 tensors[f"{name}.{key}"] = value if exact else value.half()
         write_bundle(
             output,
@@ -230,6 +230,10 @@ class HeadTraining:
             "points_rest": as_tensor(rest[layout.measuring_points]),
             "eye_distance": torch.tensor(float(np.linalg.norm(rest[left] - rest[right]))),
         }
+
+
+def _boxes(surfaces: list[Surface]) -> Tensor:
+    return as_tensor(np.array([[each.vertices.min(axis=0), each.vertices.max(axis=0)] for each in surfaces]))
 
 
 def _place(networks: AnchoredNetworks, anchors: Array) -> None:

@@ -10,7 +10,14 @@ def small_field() -> IdentityField:
     warp = IdentityWarp(torch.rand(6, 3), shape_size=4, parts=2, hidden=16)
     boxes = torch.tensor([[[-1.0] * 3, [1.0] * 3], [[0.0] * 3, [0.1] * 3], [[0.3] * 3, [0.4] * 3]])
     return IdentityField(
-        warp, torch.rand(6, 3), boxes, (0, 1, 0), torch.rand(6, 3), hair_styles=2, shape_hidden=16, hair_hidden=16
+        warp,
+        torch.rand(6, 3),
+        boxes,
+        (0, 1, 0),
+        torch.rand(6, 3),
+        boxes[:1].expand(2, 2, 3),
+        shape_hidden=16,
+        hair_hidden=16,
     )
 
 
@@ -37,5 +44,7 @@ def test_hair_is_blended_by_weights_and_a_bald_head_has_none() -> None:
     styles = field.hair(points)
     assert torch.allclose(field(points, shape, torch.zeros(2))[:, -1], torch.full((5,), NO_HAIR))
     assert torch.allclose(field(points, shape, torch.tensor([0.0, 1.0]))[:, -1], styles[:, 1], atol=1e-6)
+    far = field(torch.tensor([[1.5, 0.0, 0.0]]), shape, torch.tensor([0.0, 1.0]))[:, -1]
+    assert 0.4 < far < 0.6  # beyond the style's box no hair can be
     half = field(points, shape, torch.tensor([0.5, 0.5]))[:, -1]
     assert torch.allclose(half, styles.mean(dim=1), atol=1e-6)

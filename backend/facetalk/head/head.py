@@ -230,7 +230,7 @@ def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField
         part_boxes=torch.zeros(len(moves_with), 2, 3),
         moves_with=moves_with,
         hair_anchors=torch.zeros(sizes["hair_anchors"], 3),
-        hair_styles=len(config["hair_styles"]),
+        hair_boxes=torch.zeros(len(config["hair_styles"]), 2, 3),
         shape_hidden=sizes["shape_hidden"],
         hair_hidden=sizes["hair_hidden"],
     )

@@ -13,6 +13,7 @@ from facetalk.head.identity_warp import IdentityWarp
 PART_MARGIN = 0.12  # head units around a small part's box on the mean head within which it is evaluated
 IDENTITY_REACH = 0.06  # of this, what an identity may move a part: the rest is a sure distance
 DISTANCE_SCALE = 0.05  # head units: the size of distances that matter
+HAIR_MARGIN = 0.1  # head units around a style's box; further out, no hair was ever seen
 NO_HAIR = 0.1  # head units: what the hair of a bald head is away from everywhere
 
 
@@ -25,11 +26,12 @@ class IdentityField(nn.Module):
         part_boxes: lowest and highest corner of every part on the mean head ``[P, 2, 3]``.
         moves_with: for every part, the part of the warp it moves with.
         hair_anchors: anchors ``[B, 3]`` of the hair.
-        hair_styles: H, number of styles.
+        hair_boxes: lowest and highest corner of every style on the mean head ``[H, 2, 3]``.
         shape_hidden, hair_hidden: widths of local networks.
     """
 
     part_boxes: Tensor
+    hair_boxes: Tensor
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class IdentityField(nn.Module):
         part_boxes: Tensor,
         moves_with: tuple[int, ...],
         hair_anchors: Tensor,
-        hair_styles: int,
+        hair_boxes: Tensor,
         shape_hidden: int = 64,
         hair_hidden: int = 64,
     ) -> None:
@@ -46,8 +48,9 @@ class IdentityField(nn.Module):
         self.warp = warp
         self.moves_with = moves_with
         self.register_buffer("part_boxes", part_boxes.clone())
+        self.register_buffer("hair_boxes", hair_boxes.clone())
         self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
-        self.hair = _distances(hair_anchors, hair_styles, hair_hidden)
+        self.hair = _distances(hair_anchors, len(hair_boxes), hair_hidden)
 
     def forward(self, points: Tensor, shape: Tensor, hair: Tensor) -> Tensor:
         """Signed distances ``[N, P + 1]``, the hair's last.
@@ -82,7 +85,10 @@ class IdentityField(nn.Module):
         bald = NO_HAIR * (1.0 - hair.sum())
         if not hair.any():
             return bald.expand(len(sources))
-        return self.hair(sources) @ hair + bald
+        low, high = self.hair_boxes[:, 0] - HAIR_MARGIN, self.hair_boxes[:, 1] + HAIR_MARGIN
+        beyond = torch.maximum(low - sources[:, None], sources[:, None] - high).clamp(min=0.0).norm(dim=-1)
+        values = torch.where(beyond > 0.0, beyond + HAIR_MARGIN, self.hair(sources))
+        return values @ hair + bald
 
     def _sources(self, points: Tensor, part: int, shape: Tensor) -> Tensor:
         parts = torch.full((len(points),), part, device=points.device)
