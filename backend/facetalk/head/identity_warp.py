@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from facetalk.head.split_field import SplitField, perceptron
 
+FURTHEST = 0.2  # head units: no identity moves a point of a head further; far from all heads the warp knows nothing
 INVERSE_STEPS = 4  # leave 0.001 mm on the mean, 0.04 mm at one point in a hundred
 
 
@@ -47,5 +48,6 @@ class IdentityWarp(nn.Module):
         coefficients = self.coefficients(shape[None])[0]
         sources = points
         for _ in range(steps):
-            sources = points - self.field.displacement(sources, parts, coefficients)
+            moved = self.field.displacement(sources, parts, coefficients)
+            sources = points - moved * (FURTHEST / moved.norm(dim=-1, keepdim=True).clamp(min=FURTHEST))
         return sources
