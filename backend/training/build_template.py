@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from facetalk.bundle import write_bundle
+from facetalk.evaluation.crossings import sphere
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
-from training.ict_heads import IctHeads, sphere
+from training.ict_heads import IctHeads
 from training.makehuman import MakeHuman, load_makehuman
 from training.quad_parts import eyeball, shrink_wrap, voxel_quads
 from training.skin_fit import SkinFit, closed_mouth, cut_neck, mouth_lining, skin_landmarks, skin_mobility

@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 
 from facetalk.head.meshing import TriangleMesh
 from training.distance_grid import DistanceGrid, Values, axes_of
-from training.skin_surface import HAIR_BOX, MILLIMETRE, SkinSurface
+from training.skin_surface import MILLIMETRE, SkinSurface
+from training.training_heads import BOX
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -179,7 +180,7 @@ class HairVolume:
         spacing: of the grid, head units.
     """
 
-    def __init__(self, ground: DistanceGrid, box: Array = HAIR_BOX, spacing: float = SPACING) -> None:
+    def __init__(self, ground: DistanceGrid, box: Array = BOX, spacing: float = SPACING) -> None:
         self.spacing = spacing
         self.axes = axes_of(box[0] + 2.0 * spacing, box[1] - 2.0 * spacing, spacing)
         self.low = np.array([axis[0] for axis in self.axes])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.sparse import coo_matrix
@@ -21,8 +22,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from facetalk.evaluation.contact import ContactBand
-from facetalk.evaluation.crossings import sphere as sphere
-from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN
+from facetalk.evaluation.crossings import sphere
+from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN, rotations
 from training.contact import close_gap, part_crossing, remaining_gap, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
@@ -198,7 +199,8 @@ class IctHeads:
         pitch = look[f"eyeLookDown_{letter}"] - look[f"eyeLookUp_{letter}"]
         vertices = self.eyes[side]
         centre = sphere(head[vertices])[0]
-        turn = _rotations(np.radians(GAZE_DEGREES) * pitch, np.radians(GAZE_DEGREES) * yaw)
+        angles = (torch.from_numpy(np.radians(GAZE_DEGREES) * turning) for turning in (pitch, yaw))
+        turn = rotations(*angles).numpy()
         # All that has moved an eyeball so far is its pupil, which slides on the ball.
         slid = posed[:, vertices] - centre
         radius = np.linalg.norm(head[vertices] - centre, axis=1, keepdims=True)
@@ -347,15 +349,6 @@ def _tongue_shapes(neutral: Array, weight: Array) -> dict[str, Array]:
 def _smoothstep(low: float, high: float, value: Array) -> Array:
     fraction = np.clip((value - low) / (high - low), 0.0, 1.0)
     return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))
-
-
-def _rotations(pitch: Array, yaw: Array) -> Array:
-    """Rotation matrices ``[N, 3, 3]``: pitch about x (positive looks down), then yaw about y (positive to +x)."""
-    cp, sp, cy, sy = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
-    zero, one = np.zeros_like(cp), np.ones_like(cp)
-    about_x = np.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], axis=1).reshape(-1, 3, 3)
-    about_y = np.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], axis=1).reshape(-1, 3, 3)
-    return np.asarray(about_y @ about_x)
 
 
 def _distance_to_polyline(points: Array, corners: Array) -> Array:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from facetalk.head.head import MILLIMETRES
 from training.distance_grid import DistanceGrid, axes_of
+from training.training_heads import BOX
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-MILLIMETRE = 0.004  # head units
-HAIR_BOX = np.array([[-0.55, -0.62, -0.95], [0.55, 0.75, 0.40]])
+MILLIMETRE = 1.0 / MILLIMETRES  # head units
 SKIN_SPACING = 3.5 * MILLIMETRE
 OPENING = 12.0 * MILLIMETRE  # what is thinner than twice this, ears foremost, is no part of the skull
 
@@ -35,12 +36,12 @@ class SkinSurface:
 
     @cached_property
     def distance(self) -> DistanceGrid:
-        """Signed distance to the skin over ``HAIR_BOX``."""
-        axes = axes_of(HAIR_BOX[0], HAIR_BOX[1] + self.spacing, self.spacing)
+        """Signed distance to the skin over ``BOX``."""
+        axes = axes_of(BOX[0], BOX[1] + self.spacing, self.spacing)
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
         sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
         values = igl.signed_distance(points.reshape(-1, 3), self.vertices, self.triangles, sign_type=sign)[0]
-        return DistanceGrid(HAIR_BOX[0], self.spacing, values.reshape(points.shape[:3]).astype(np.float32))
+        return DistanceGrid(BOX[0], self.spacing, values.reshape(points.shape[:3]).astype(np.float32))
 
     @cached_property
     def skull(self) -> DistanceGrid:

@@ -31,7 +31,7 @@ from training.rig import RIG_CONTROLS
 from training.sculptures import Sculptures, sculpt
 from training.shape_samples import SampleCounts, Surface, draw_shape_samples, spread_anchors
 from training.shape_stage import ShapeStage
-from training.training_heads import BROWS, CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
+from training.training_heads import BOX, BROWS, CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
 from training.training_run import TrainingRun
 from training.warp_samples import WarpSamples
 from training.warp_stage import WarpStage
@@ -40,7 +40,6 @@ Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
-BOX = np.array([(-0.55, -0.62, -0.95), (0.55, 0.75, 0.40)])  # the NPHM family's, with room for a neck below
 
 STAGES = ("warp", "shape", "hair", "expression")
 RECIPES = {  # minutes of each stage
@@ -272,9 +271,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.export_only:
         for name in options.stages:
             training.train(name)
-    if options.export_only or all(training.run(name).finished(settings.minutes[name]) for name in STAGES):
-        for name in STAGES:
-            training.run(name)
+    finished = [training.run(name).finished(settings.minutes[name]) for name in STAGES]  # and takes all of them up
+    if options.export_only or all(finished):
         training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))
 
 

@@ -14,6 +14,7 @@ Indices = NDArray[np.int64]
 PARTS = ("skin", "eyeballs", "upper_teeth", "lower_teeth", "mouth")  # each moves on its own
 BROWS = "brows"  # the next part of the head; brows ride on the skin
 CODE_SIZE_IDENTITY = 100
+BOX = np.array([(-0.55, -0.62, -0.95), (0.55, 0.75, 0.40)])  # the NPHM family's, with room for a neck below
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from facetalk.errors import UserError
 from facetalk.head.meshing import TriangleMesh
 from tests.training.egg_head import CENTRE, RADII, egg_head, pieces_if_watertight, volume
 from training.hair_styles import HAIR_STYLES, sculpt_hair
-from training.skin_surface import HAIR_BOX, MILLIMETRE, SkinSurface
+from training.skin_surface import MILLIMETRE, SkinSurface
+from training.training_heads import BOX
 
 COARSE = 3.0 * MILLIMETRE
 
@@ -25,8 +26,8 @@ def test_hair_is_one_watertight_piece_inside_the_box(style: str, sculpted: dict[
     hair = sculpted[style]
     assert pieces_if_watertight(hair.triangles) == 1
     assert volume(hair.vertices, hair.triangles) > 0.0
-    assert (hair.vertices > HAIR_BOX[0]).all()
-    assert (hair.vertices < HAIR_BOX[1]).all()
+    assert (hair.vertices > BOX[0]).all()
+    assert (hair.vertices < BOX[1]).all()
 
 
 @pytest.mark.parametrize("style", HAIR_STYLES)

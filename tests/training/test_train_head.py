@@ -10,7 +10,8 @@ from facetalk.head.head import Head
 from facetalk.topology.template import Template
 from tests.training.ball_heads import GROWTH, BallHeads, ball_distance, ball_layout, ball_sculptures
 from training.shape_samples import SampleCounts, draw_shape_samples
-from training.train_head import BOX, STAGES, HeadTraining, HeadTrainingSettings
+from training.train_head import STAGES, HeadTraining, HeadTrainingSettings
+from training.training_heads import BOX
 
 TINY = HeadTrainingSettings(
     identities=12,

@@ -2,10 +2,12 @@
 
 import igl
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facetalk.evaluation.contact import contact_gap
 from facetalk.evaluation.held_out_heads import EYEBALLS, LIDS, LIPS, LOWER_TEETH, UPPER_TEETH, HeldOutHeads
+from facetalk.head import eyes
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -40,10 +42,8 @@ def crossings(heads: HeldOutHeads, posed: Array) -> dict[str, Flags]:
 
 def sphere(points: Array) -> tuple[Array, float]:
     """Least-squares sphere through points ``[N, 3]``: centre and radius."""
-    system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
-    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
-    centre = solution[:3]
-    return centre, float(np.sqrt(solution[3] + centre @ centre))
+    centre, radius = eyes.sphere(torch.from_numpy(points))
+    return centre.numpy(), float(radius)
 
 
 def _rims_cross(heads: HeldOutHeads, posed: Array, band: str) -> Flags:

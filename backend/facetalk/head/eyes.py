@@ -4,6 +4,7 @@ What is known need not be learned: an eyeball turns about its middle by the gaze
 the expression field makes of a lid, it stays in front of the ball.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,8 +55,8 @@ class Eye:
         shape = points[self.ball] - self.centre
         slid = shape + pupil.clamp(0.0, 1.0)[:, None, None] * self._pupil_slide(shape)
         slid = slid * (shape.norm(dim=-1, keepdim=True) / slid.norm(dim=-1, keepdim=True).clamp(min=1e-9))
-        angle = torch.deg2rad(torch.tensor(GAZE_DEGREES))
-        rotation = _rotations(angle * (down - up), angle * self.inward * (inwards - outwards))
+        angle = math.radians(GAZE_DEGREES)
+        rotation = rotations(angle * (down - up), angle * self.inward * (inwards - outwards))
         posed[:, self.ball] = slid @ rotation.transpose(1, 2) + self.centre
 
     def keep_lids_out(self, posed: Tensor) -> None:
@@ -121,7 +122,7 @@ def sphere(points: Tensor) -> tuple[Tensor, Tensor]:
     return centre.to(points), (solution[3] + centre @ centre).sqrt().to(points)
 
 
-def _rotations(pitch: Tensor, yaw: Tensor) -> Tensor:
+def rotations(pitch: Tensor, yaw: Tensor) -> Tensor:
     """Rotations ``[T, 3, 3]``: pitch about x (positive looks down), then yaw about y (positive to +x)."""
     cp, sp, cy, sy = pitch.cos(), pitch.sin(), yaw.cos(), yaw.sin()
     zero, one = torch.zeros_like(cp), torch.ones_like(cp)

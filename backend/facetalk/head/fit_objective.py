@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetalk.head.head import MILLIMETRES
 from facetalk.head.parametric_head import ParametricHead
 from facetalk.head.rest_surface import LEAST_GRADIENT, RestSurface, distance_and_gradient, visible_distance
 from facetalk.head.scan import SurfaceSamples
-from facetalk.head.scan_landmarks import MILLIMETRES
 from facetalk.head.similarity import Similarity
 
 Array = NDArray[np.float64]

@@ -19,6 +19,7 @@ from torch import Tensor
 from facetalk.errors import UserError
 from facetalk.head.alignment import Alignment, align
 from facetalk.head.fit_objective import Stage, StageObjective, canonical_points
+from facetalk.head.head import MILLIMETRES
 from facetalk.head.parametric_head import ParametricHead
 from facetalk.head.registration import Registration
 from facetalk.head.rest_surface import (
@@ -32,7 +33,6 @@ from facetalk.head.rest_surface import (
     visible_distance,
 )
 from facetalk.head.scan import Scan, SurfaceSamples
-from facetalk.head.scan_landmarks import MILLIMETRES
 from facetalk.head.similarity import Similarity
 
 Array = NDArray[np.float64]

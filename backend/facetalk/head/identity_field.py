@@ -64,7 +64,7 @@ class IdentityField(nn.Module):
         values = [self._hair_distance(skin, hair)]
         for part in reversed(range(len(self.part_boxes))):
             moving = self.moves_with[part]
-            if moving == 0 and part == 0:
+            if part == 0:
                 values.append(self.shape(skin)[:, 0])
             else:
                 values.append(self._small_part(points, skin if moving == 0 else None, part, shape))

@@ -8,10 +8,10 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from facetalk.errors import UserError
-from facetalk.head.head import UNITS_PER_METRE
+from facetalk.head.head import MILLIMETRES, UNITS_PER_METRE
 from facetalk.head.rest_surface import FACE_BOX, RestSurface, in_face, seen_from_front
 from facetalk.head.scan import SurfaceSamples
-from facetalk.head.scan_landmarks import LANDMARKS, MILLIMETRES
+from facetalk.head.scan_landmarks import LANDMARKS
 from facetalk.head.similarity import Similarity
 
 Array = NDArray[np.float64]

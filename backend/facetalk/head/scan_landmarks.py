@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.head.head import UNITS_PER_METRE
+from facetalk.head.head import MILLIMETRES
 from facetalk.head.similarity import Similarity, umeyama
 
 Array = NDArray[np.float64]
 
-MILLIMETRES = 1000.0 / UNITS_PER_METRE  # in a head unit
 
 # Where named points lie on the embedded mean face at rest, head units; "left" is the subject's left, at positive x.
 # The NPHM family shares this space, so they serve every head; they only have to be right to a few millimetres.
