@@ -98,15 +98,10 @@ class Client:
             BackendError: the backend refuses, fails or vanishes.
             StreamError: its records cannot be read.
         """
-        with self._connection(seconds=None) as connection:
-            self._streaming = connection
-            try:
-                response = self._request(connection, "GET", f"/v1/jobs/{job}/stream")
-                if response.status != 200:
-                    _read_answer(response)
-                yield from read_take(response)
-            finally:
-                self._streaming = None
+        with self._streamed(f"/v1/jobs/{job}/stream") as response:
+            if response.status != 200:
+                _read_answer(response)
+            yield from read_take(response)
 
     def hair(self, wish: Mapping[str, Setting]) -> Hair | None:
         """Hair alone, for a face there is already.
@@ -121,14 +116,19 @@ class Client:
             BackendError: the backend refuses, fails or vanishes.
             StreamError: its record cannot be read.
         """
+        with self._streamed(f"/v1/hair?{urlencode(wish)}") as response:
+            if response.status != 200:
+                _read_answer(response)
+                return None
+            return read_hair(response)
+
+    @contextmanager
+    def _streamed(self, path: str) -> Iterator[HTTPResponse]:
+        """An answer that may take any time, and that ``hang_up`` can interrupt."""
         with self._connection(seconds=None) as connection:
             self._streaming = connection
             try:
-                response = self._request(connection, "GET", f"/v1/hair?{urlencode(wish)}")
-                if response.status != 200:
-                    _read_answer(response)
-                    return None
-                return read_hair(response)
+                yield self._request(connection, "GET", path)
             finally:
                 self._streaming = None
 
