@@ -60,8 +60,8 @@ INVENTORY: dict[str, tuple[str, ...]] = {
         "l lː ʎ ʎː r rː j w i e ɛ a o ɔ u ɪ ʊ",
         "ru": "p pʲ b bʲ t tʲ d dʲ k kʲ ɡ ɡʲ f fʲ v vʲ s sʲ z zʲ ʂ ʃ ʐ ʒ ɕ ɕː ʑ x xʲ ts tɕ tʃʲ m mʲ n nʲ l ɫ ɭ lʲ ɭʲ "
         "r rʲ j i ɨ y e ɛ a ɑ ɐ ʌ ə ɪ o ɵ ɔ u ʉ ʊ",
-        "hi": "p pʰ b bʰ t tʰ d dʰ ʈ ʈʰ ɖ ɖʰ k kʰ ɡ ɡʰ q tʃ tʃʰ dʒ dʒʰ c cʰ ɟ ɟʰ m n ɳ ɲ ŋ f s z ʃ ʂ x ɣ h ɦ l r ɾ ɽ ɽʰ "
-        "ʋ j iː i ɪ eː e ɛː ɛ æ aː a ə ʌ ɔː ɔ oː o uː u ʊ ĩ ẽ ɛ̃ ã õ ũ ɔ̃ ə̃",
+        "hi": "p pʰ b bʰ t tʰ d dʰ ʈ ʈʰ ɖ ɖʰ k kʰ ɡ ɡʰ q tʃ tʃʰ dʒ dʒʰ c cʰ ɟ ɟʰ m n ɳ ɲ ŋ f s z ʃ ʂ x ɣ h ɦ l r ɾ ɽ "
+        "ɽʰ ʋ j iː i ɪ eː e ɛː ɛ æ aː a ə ʌ ɔː ɔ oː o uː u ʊ ĩ ẽ ɛ̃ ã õ ũ ɔ̃ ə̃",
         "zh": "p pʰ t tʰ k kʰ ts tsʰ tɕ tɕʰ ʈʂ ʈʂʰ f s ɕ ʂ ʐ x χ m n ŋ l ɻ j w ɥ i ɨ y u e ɛ ə ɤ o ɔ a ɑ æ ɚ",
     }.items()
 }
