@@ -125,11 +125,12 @@ class BallHead:
     def anchors(self, identity: Tensor) -> Tensor:
         return torch.zeros(1, 3)
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
         assert identity[2] == 0.0, "bald"
         balls = [self._distance(points, part) for part in PARTS]
         balls[0] = balls[0] - RADII["skin"] * GROWTH * identity[0] - self.swelling
-        return torch.stack([torch.ones(len(points)), *balls], dim=1)
+        distances = torch.stack([torch.ones(len(points)), *balls], dim=1)
+        return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity.square().mean()

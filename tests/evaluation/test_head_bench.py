@@ -49,8 +49,9 @@ class TwoBalls:
     def anchors(self, identity: Tensor) -> Tensor:
         return CENTRES
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
-        return (points[:, None] - CENTRES).norm(dim=2) - RADII * (1.0 + identity[0])
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
+        distances = (points[:, None] - CENTRES).norm(dim=2) - RADII * (1.0 + identity[0])
+        return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity.square().mean()

@@ -34,7 +34,7 @@ class ToyHead:
     def anchors(self, identity: Tensor) -> Tensor:
         return torch.zeros(1, 3)
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
         width, nose, chin, height = (size * entry for size, entry in zip(MODE_SIZES, identity[:4], strict=True))
         zero = torch.zeros(())
         radii = torch.stack([0.29 + width, 0.40 + height, zero + 0.42])
@@ -47,7 +47,8 @@ class ToyHead:
         for side in (-0.13, 0.13):
             skin = -_union(-skin, _ball(points, torch.tensor([side, 0.07, 0.24]), 0.06))
         mouth = _ball(points, torch.tensor([0.0, -0.2, 0.0]), 0.05)
-        return torch.stack([skin, mouth], dim=1)
+        distances = torch.stack([skin, mouth], dim=1)
+        return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity[:4].square().mean()

@@ -182,11 +182,14 @@ class Head:
         """The linear map ``[R, E]`` from the training rig's weights to expression codes."""
         return self._tensors["rig_to_code"].float()
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
-        """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every part, negative inside."""
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every wanted part, negative inside."""
         shape, hair = identity[: self.shape_size], identity[self.shape_size :]
         chunks = points.to(self.device).split(POINTS_PER_CHUNK)
-        return torch.cat([self.identity_field(chunk, shape, hair) for chunk in chunks])
+        asked = [None] * len(chunks) if wanted is None else wanted.to(self.device).split(POINTS_PER_CHUNK)
+        return torch.cat(
+            [self.identity_field(chunk, shape, hair, parts) for chunk, parts in zip(chunks, asked, strict=True)]
+        )
 
     @torch.no_grad()
     def prepare(self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None) -> HeadPoints:

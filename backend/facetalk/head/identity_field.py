@@ -52,43 +52,68 @@ class IdentityField(nn.Module):
         self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
         self.hair = _distances(hair_anchors, len(hair_boxes), hair_hidden)
 
-    def forward(self, points: Tensor, shape: Tensor, hair: Tensor) -> Tensor:
+    def forward(self, points: Tensor, shape: Tensor, hair: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Signed distances ``[N, P + 1]``, the hair's last.
 
         Args:
             points: canonical points of the identity ``[N, 3]``.
             shape: shape code ``[S]``.
             hair: weights of the hair styles ``[H]``; none is bald.
+            wanted: which distances ``[N, P + 1]``; the others are infinite and cost nothing. All by default.
         """
-        skin = self._sources(points, 0, shape)
-        values = [self._hair_distance(skin, hair)]
-        for part in reversed(range(len(self.part_boxes))):
-            moving = self.moves_with[part]
-            if part == 0:
-                values.append(self.shape(skin)[:, 0])
-            else:
-                values.append(self._small_part(points, skin if moving == 0 else None, part, shape))
-        return torch.stack(values[::-1], dim=-1)
+        bounds, near = self._part_bounds(points)
+        bald = NO_HAIR * (1.0 - hair.sum())
+        values = [*bounds.unbind(dim=1), bald.expand(len(points))]
+        asked = torch.cat([near, hair.any().expand(len(points), 1)], dim=1)
+        if wanted is not None:
+            asked = asked & wanted
+        for moving, group in self._groups(shape):
+            rows = asked[:, group].any(dim=1).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            sources = self._sources(points[rows], moving, shape)
+            parts = [part for part in group if part < len(self.part_boxes)]
+            own = asked[rows][:, parts].any(dim=1).nonzero()[:, 0]
+            distances = self.shape(sources[own])
+            for part in parts:
+                inside = near[rows[own], part].nonzero()[:, 0]
+                values[part] = values[part].index_put((rows[own][inside],), distances[inside, part])
+            if len(parts) < len(group):
+                own = asked[rows, -1].nonzero()[:, 0]
+                styled = self._hair_distance(sources[own], hair) + bald
+                values[-1] = values[-1].index_put((rows[own],), styled)
+        result = torch.stack(values, dim=-1)
+        return result if wanted is None else result.masked_fill(~wanted, torch.inf)
 
-    def _small_part(self, points: Tensor, sources: Tensor | None, part: int, shape: Tensor) -> Tensor:
-        """Distances ``[N]`` to a part; a bound from below where the point is far from it."""
-        low, high = self.part_boxes[part, 0] - PART_MARGIN, self.part_boxes[part, 1] + PART_MARGIN
-        beyond = torch.maximum(low - points, points - high).clamp(min=0.0).norm(dim=-1)
-        values = beyond + (PART_MARGIN - IDENTITY_REACH)
-        near = (beyond == 0.0).nonzero()[:, 0]
-        if not len(near):
-            return values
-        own = self._sources(points[near], self.moves_with[part], shape) if sources is None else sources[near]
-        return values.index_put((near,), self.shape(own)[:, part])
+    def _groups(self, shape: Tensor) -> list[tuple[int, list[int]]]:
+        """The parts of the warp, and the parts and hair that move with each; on the mean head nothing moves."""
+        moves_with = [*self.moves_with, 0]  # the hair rides on the skin
+        if self.warp.stays(shape):
+            return [(0, list(range(len(moves_with))))]
+        return [
+            (moving, [part for part, with_part in enumerate(moves_with) if with_part == moving])
+            for moving in sorted(set(moves_with))
+        ]
+
+    def _part_bounds(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """A bound from below of the distances to parts ``[N, P]``, and where it does not do ``[N, P]``."""
+        low, high = self.part_boxes[:, 0] - PART_MARGIN, self.part_boxes[:, 1] + PART_MARGIN
+        beyond = torch.maximum(low - points[:, None], points[:, None] - high).clamp(min=0.0).norm(dim=-1)
+        near = beyond == 0.0
+        near[:, 0] = True  # the skin is everywhere
+        return beyond + (PART_MARGIN - IDENTITY_REACH), near
 
     def _hair_distance(self, sources: Tensor, hair: Tensor) -> Tensor:
-        bald = NO_HAIR * (1.0 - hair.sum())
-        if not hair.any():
-            return bald.expand(len(sources))
-        low, high = self.hair_boxes[:, 0] - HAIR_MARGIN, self.hair_boxes[:, 1] + HAIR_MARGIN
+        """What the styles say of points ``[N, 3]`` of the mean head, weighted ``[N]``."""
+        worn = hair.nonzero()[:, 0] if not hair.requires_grad else torch.arange(len(hair), device=hair.device)
+        low, high = self.hair_boxes[worn, 0] - HAIR_MARGIN, self.hair_boxes[worn, 1] + HAIR_MARGIN
         beyond = torch.maximum(low - sources[:, None], sources[:, None] - high).clamp(min=0.0).norm(dim=-1)
-        values = torch.where(beyond > 0.0, beyond + HAIR_MARGIN, self.hair(sources))
-        return values @ hair + bald
+        values = beyond + HAIR_MARGIN
+        near = (beyond == 0.0).any(dim=1).nonzero()[:, 0]
+        if len(near):
+            inside = torch.where(beyond[near] > 0.0, values[near], self.hair(sources[near])[:, worn])
+            values = values.index_put((near,), inside)
+        return values @ hair[worn]
 
     def _sources(self, points: Tensor, part: int, shape: Tensor) -> Tensor:
         parts = torch.full((len(points),), part, device=points.device)

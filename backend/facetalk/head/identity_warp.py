@@ -37,14 +37,18 @@ class IdentityWarp(nn.Module):
         """Where points ``[N, 3]`` of parts ``[N]`` of the mean head are on the identity of a shape code ``[S]``."""
         return points + self.field.displacement(points, parts, self.coefficients(shape[None])[0])
 
+    def stays(self, shape: Tensor) -> bool:
+        """Whether the code ``[S]`` is the mean head's, whose points are where they are, and no gradient is wanted."""
+        return not (shape.requires_grad or shape.any())
+
     def backward_warp(self, points: Tensor, parts: Tensor, shape: Tensor, steps: int = INVERSE_STEPS) -> Tensor:
         """The points ``[N, 3]`` of the mean head that come to lie at points ``[N, 3]`` of an identity.
 
         By fixed-point iteration: the warp moves neighbours alike, so each step leaves a small share of the error.
         Differentiable in points and code.
         """
-        if not (shape.requires_grad or shape.any()):
-            return points  # the mean head is where it is
+        if self.stays(shape):
+            return points
         coefficients = self.coefficients(shape[None])[0]
         sources = points
         for _ in range(steps):

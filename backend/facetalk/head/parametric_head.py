@@ -61,10 +61,11 @@ class ParametricHead(Protocol):
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
         ...
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Distances ``[N, P]`` of canonical points ``[N, 3]`` to every part, negative inside.
 
         Differentiable in points and code. Only the zero level is exact; elsewhere a value is near the distance.
+        Distances that are not ``wanted`` (``[N, P]``, all by default) are infinite, and need not cost anything.
         """
         ...
 

@@ -171,15 +171,15 @@ class PublishedHead:
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
         return self.networks.identity.anchors(identity)
 
-    def signed_distance(self, points: Tensor, identity: Tensor) -> Tensor:
+    def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Distances ``[N, 1]`` of canonical points ``[N, 3]`` to the skin, negative inside; differentiable.
 
         NPHM's blend is normalised here, unlike in the published network: the surface is the same.
         """
         queries = self._canonical_queries(points)
-        return torch.cat([self.networks.identity(chunk, identity) for chunk in queries.split(POINTS_PER_CHUNK)])[
-            :, None
-        ]
+        chunks = [self.networks.identity(chunk, identity) for chunk in queries.split(POINTS_PER_CHUNK)]
+        distances = torch.cat(chunks)[:, None]
+        return distances if wanted is None else distances.masked_fill(~wanted.to(self.device), torch.inf)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         """How unlikely a code ``[I]`` is: mean square in units of the training codes', 0 at the mean face."""
