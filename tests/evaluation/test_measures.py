@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facetalk.clip import SAMPLE_RATE
 from facetalk.evaluation import measures
 from facetalk.evaluation.measures import CURVE_RATE
 
@@ -145,3 +146,23 @@ def test_takes_vary_as_much_as_they_differ() -> None:
     # Two sines a quarter period apart: the deviation over the two is half their distance.
     takes = np.stack([wave(1.5), wave(1.5, late=1 / 6)])[:, :, None]
     assert measures.take_variation(takes)[0] == pytest.approx(1 / np.sqrt(2), rel=0.01)
+
+
+def test_speech_span_leaves_out_silence_before_and_after_but_not_pauses() -> None:
+    rng = np.random.default_rng(0)
+    samples = np.zeros(4 * SAMPLE_RATE, np.float32)
+    for start, stop in ((1.0, 1.8), (2.4, 3.0)):
+        spoken = slice(round(start * SAMPLE_RATE), round(stop * SAMPLE_RATE))
+        samples[spoken] = 0.1 * rng.standard_normal(spoken.stop - spoken.start)
+    samples += 0.001 * rng.standard_normal(len(samples)).astype(np.float32)
+    span = measures.speech_span(measures.loudness(samples, SAMPLE_RATE))
+    assert abs(span.start - 50) <= 1
+    assert abs(span.stop - 150) <= 2
+
+
+def test_take_spread_is_the_distance_between_takes() -> None:
+    one = np.random.default_rng(0).standard_normal((6, 5, 3)).astype(np.float32)
+    aside = np.array([3.0, 4.0, 0.0], np.float32)
+    assert measures.take_spread(np.stack([one, one])) == 0.0
+    # two takes 5 apart lie 2.5 from their middle
+    assert measures.take_spread(np.stack([one, one + aside])) == pytest.approx(2.5, rel=1e-5)

@@ -42,12 +42,22 @@ LANDMARKS = {
     )
 }
 
+GROUPS = {
+    "lip_upper": [0],
+    "lip_lower": [1],
+    "brows": [8],
+    "lid_upper_left": [4],
+    "lid_lower_left": [5],
+    "lid_upper_right": [6],
+    "lid_lower_right": [7],
+}
+
 
 class LoudMouth:
     """Ten points for a face that opens its mouth when it is loud; each seed a little wider."""
 
     def mesh(self, identity: str) -> "FaceMesh":
-        return cast("FaceMesh", SimpleNamespace(landmarks=LANDMARKS))
+        return cast("FaceMesh", SimpleNamespace(landmarks=LANDMARKS, groups=GROUPS))
 
     def frames(
         self, clip: Clip, settings: TakeSettings, progress: Callable[[str, float], None] | None = None
@@ -97,12 +107,16 @@ def test_who_moves_as_recorded_gets_full_marks(talkers: Path) -> None:
         for take in talker.takes:
             assert take.height.at_zero > 0.98
             assert take.height.lag == 0.0
+            assert take.height_in_speech > 0.98
             assert take.closures is not None
             assert take.closures.recall > 0.95
             assert np.isnan(take.width.at_zero)  # its width never moves
         assert talker.loudness.height.at_zero > 0.98
         assert talker.loudness.closures is None
         assert 0.0 < talker.variation[measures.LIP_HEIGHT] < 0.2
+        lips, upper_face = talker.spread
+        assert lips > 0.0
+        assert upper_face == 0.0  # only the mouth is wider in another seed
 
 
 def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
@@ -115,7 +129,7 @@ def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
     assert list(rows) == ["recording", "ann", "bob", "cay", "median", "loudness alone"]
     assert rows["recording"][0] == "lip height r"
     assert rows["median"][0] == f"{np.median([talker.takes[0].height.at_zero for talker in scores]):.2f}"
-    assert rows["loudness alone"][4:7] == ["-", "-", "-"]
+    assert rows["loudness alone"][5:8] == ["-", "-", "-"]
     assert "over 2 takes" in summary_lines(scores)[0]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facetalk.clip import Clip, load_clip
 from facetalk.errors import UserError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".caf", ".m4a", ".aac"}
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi"}
+
+LIPS = ("lip_upper", "lip_lower")
+UPPER_FACE = ("brows", "lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right")
 
 Progress = Callable[[str, float], None]
 
@@ -31,12 +35,35 @@ class Performer(Protocol):
         """The posed frames of one take, in order."""
 
 
+class Performance(NamedTuple):
+    """One take at 50 Hz.
+
+    Attributes:
+        curves: ``[T, 4]``, columns as in ``measures.CURVES``.
+        lips: points of the lips ``[T, N, 3]``, metres.
+        upper_face: points of brows and lids ``[T, M, 3]``, metres.
+    """
+
+    curves: Curve
+    lips: NDArray[np.float32]
+    upper_face: NDArray[np.float32]
+
+
+def perform(performer: Performer, clip: Clip, seed: int = 0) -> Performance:
+    """One take of a clip on the average face; T is ``ceil(50 * seconds)``."""
+    settings = TakeSettings(seed=seed, fps=float(CURVE_RATE))
+    mesh = performer.mesh(settings.identity)
+    lips, upper_face = (np.concatenate([mesh.groups[name] for name in names]) for names in (LIPS, UPPER_FACE))
+    frames = [
+        Performance(face_curves(batch.vertices, mesh.landmarks), batch.vertices[:, lips], batch.vertices[:, upper_face])
+        for batch in performer.frames(clip, settings)
+    ]
+    return Performance(*(np.concatenate(pieces) for pieces in zip(*frames, strict=True)))
+
+
 def generated_curves(performer: Performer, clip: Clip, seed: int = 0) -> Curve:
     """The curves ``[ceil(50 * seconds), 4]`` of one take at 50 Hz, columns as in ``measures.CURVES``."""
-    settings = TakeSettings(seed=seed, fps=float(CURVE_RATE))
-    landmarks = performer.mesh(settings.identity).landmarks
-    batches = [face_curves(batch.vertices, landmarks) for batch in performer.frames(clip, settings)]
-    return np.concatenate(batches)
+    return perform(performer, clip, seed).curves
 
 
 def sound_files(folder: Path) -> list[Path]:

@@ -21,6 +21,8 @@ MAX_LAG = 0.2  # seconds
 JITTER_FREQUENCY = 10.0  # Hz; syllables come at 3 to 8 Hz
 BLINK_GAP = 0.1  # seconds
 LOUDNESS_WINDOW = 0.04  # seconds
+SPEECH_LEVEL = 1e-3  # of the intensity of what is loud in a clip: 30 dB below it, speech has begun
+LOUDNESS_POWER = 0.3  # Stevens's law
 
 Curve = NDArray[np.float32]
 
@@ -89,7 +91,7 @@ def resample(curves: Curve, fps: float, frames: int) -> Curve:
 
 
 def loudness(samples: NDArray[np.float32], sample_rate: int) -> Curve:
-    """Loudness ``[T]`` at ``CURVE_RATE``: by Stevens's law the power 0.3 of intensity in windows of 40 ms.
+    """Loudness ``[T]`` at ``CURVE_RATE``: by Stevens's law a power of intensity in windows of 40 ms.
 
     The baseline every model must beat: who only opens the mouth when it is loud gets this far.
     """
@@ -97,13 +99,29 @@ def loudness(samples: NDArray[np.float32], sample_rate: int) -> Curve:
     energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
     centres = np.arange(0, len(samples), hop)
     start, stop = np.maximum(centres - half, 0), np.minimum(centres + half, len(samples))
-    return np.asarray(((energy[stop] - energy[start]) / (stop - start)) ** 0.3, np.float32)
+    return np.asarray(((energy[stop] - energy[start]) / (stop - start)) ** LOUDNESS_POWER, np.float32)
+
+
+def speech_span(loudness: Curve) -> slice:
+    """The frames from the first to the last that is as loud as speech, of a clip's loudness ``[T]``.
+
+    Loud is what one frame in twenty exceeds. Pauses in between belong to the speech; a silent clip is all speech.
+    """
+    spoken = np.flatnonzero(loudness >= np.quantile(loudness, 0.95) * SPEECH_LEVEL**LOUDNESS_POWER)
+    return slice(int(spoken[0]), int(spoken[-1]) + 1)
+
+
+def correlation(first: Curve, second: Curve) -> float:
+    """Pearson's correlation of two curves ``[T]``; NaN where one of them does not move at all."""
+    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / scale) if scale > 1e-12 else float("nan")
 
 
 def lag_correlation(generated: Curve, recorded: Curve) -> LagCorrelation:
     """Correlate two curves ``[T]`` at ``CURVE_RATE``; NaN where one of them does not move at all."""
     reach = min(round(MAX_LAG * CURVE_RATE), len(generated) // 2)
-    by_lag = {lag: _correlation(_from(generated, lag), _from(recorded, -lag)) for lag in range(-reach, reach + 1)}
+    by_lag = {lag: correlation(_from(generated, lag), _from(recorded, -lag)) for lag in range(-reach, reach + 1)}
     best = max(by_lag, key=lambda lag: (np.nan_to_num(by_lag[lag], nan=-2.0), -abs(lag)))
     return LagCorrelation(by_lag[0], by_lag[best], best / CURVE_RATE)
 
@@ -153,15 +171,21 @@ def take_variation(takes: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.divide(between, within, out=np.zeros_like(between), where=within > 0))
 
 
+def take_spread(takes: NDArray[np.float32]) -> float:
+    """How far takes of one line lay points apart.
+
+    Args:
+        takes: ``[K, T, N, 3]``, any unit.
+
+    Returns:
+        Root mean square over time and points of the points' standard deviation over takes, in that unit.
+    """
+    return float(np.sqrt(takes.var(axis=0, dtype=np.float64).sum(axis=-1).mean()))
+
+
 def _from(curve: Curve, lag: int) -> Curve:
     """The part of the curve that meets its partner when it is taken ``lag`` frames later."""
     return curve[lag:] if lag >= 0 else curve[:lag]
-
-
-def _correlation(first: Curve, second: Curve) -> float:
-    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 1e-12 else float("nan")
 
 
 def _widened(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from facetalk.clip import SAMPLE_RATE, load_clip
 from facetalk.errors import UserError
 from facetalk.evaluation import measures
-from facetalk.evaluation.curves import Performer, Progress, generated_curves, sound_files
+from facetalk.evaluation.curves import Performer, Progress, perform, sound_files
 from facetalk.evaluation.measures import (
     CURVE_RATE,
     CURVES,
@@ -25,6 +25,7 @@ from facetalk.evaluation.measures import (
 # The table's columns, with their decimal places.
 COLUMNS = {
     "lip height r": 2,
+    "in speech r": 2,
     "best r": 2,
     "lag ms": 0,
     "mouth width r": 2,
@@ -56,12 +57,14 @@ class Score:
 
     Attributes:
         height: inner-lip height against the recording's.
+        height_in_speech: Pearson correlation of the same at lag 0, without the silence before and after.
         width: mouth width against the recording's.
         closures: shut lips against the recording's; ``None`` for what has no lips to shut.
         jitter: of the inner-lip height.
     """
 
     height: LagCorrelation
+    height_in_speech: float
     width: LagCorrelation
     closures: Closures | None
     jitter: float
@@ -77,6 +80,7 @@ class TalkerScores:
         takes: one score for each seed.
         loudness: the baseline.
         variation: ``[4]``, how far the takes differ, as ``measures.take_variation``.
+        spread: how far apart the takes lay lips, and brows and lids: ``measures.take_spread``, metres.
         blinks: in all takes together.
         recorded_jitter: of the recording's inner-lip height.
         recorded_blinks: in the recording.
@@ -87,6 +91,7 @@ class TalkerScores:
     takes: list[Score]
     loudness: Score
     variation: NDArray[np.float64]
+    spread: tuple[float, float]
     blinks: int
     recorded_jitter: float
     recorded_blinks: int
@@ -145,36 +150,49 @@ def evaluate_talkers(
 
 def _score_talker(performer: Performer, recording: Recording, takes: int) -> TalkerScores:
     clip = load_clip(recording.path)
-    generated = [generated_curves(performer, clip, seed) for seed in range(takes)]
+    performances = [perform(performer, clip, seed) for seed in range(takes)]
     loudness = measures.loudness(clip.samples, SAMPLE_RATE)
     recorded_frames = int((len(recording.curves) - 1) / recording.fps * CURVE_RATE) + 1
-    frames = min(len(loudness), len(generated[0]), recorded_frames)
+    frames = min(len(loudness), len(performances[0].curves), recorded_frames)
     recorded = measures.resample(recording.curves, recording.fps, frames)
-    generated = [take[:frames] for take in generated]
+    generated = [performance.curves[:frames] for performance in performances]
     louder = loudness[:frames]
+    spoken = measures.speech_span(louder)
     return TalkerScores(
         name=recording.path.stem,
         seconds=frames / CURVE_RATE,
-        takes=[_score(take, recorded) for take in generated],
-        loudness=Score(
-            measures.lag_correlation(louder, recorded[:, LIP_HEIGHT]),
-            measures.lag_correlation(louder, recorded[:, MOUTH_WIDTH]),
-            None,
-            measures.jitter(louder),
-        ),
+        takes=[_score(take, recorded, spoken) for take in generated],
+        loudness=_score_loudness(louder, recorded, spoken),
         variation=measures.take_variation(np.stack(generated)),
+        spread=(
+            measures.take_spread(np.stack([performance.lips for performance in performances])),
+            measures.take_spread(np.stack([performance.upper_face for performance in performances])),
+        ),
         blinks=sum(measures.count_blinks(take) for take in generated),
         recorded_jitter=measures.jitter(recorded[:, LIP_HEIGHT]),
         recorded_blinks=measures.count_blinks(recorded),
     )
 
 
-def _score(generated: Curve, recorded: Curve) -> Score:
+def _score(generated: Curve, recorded: Curve, spoken: slice) -> Score:
+    ours, theirs = generated[:, LIP_HEIGHT], recorded[:, LIP_HEIGHT]
     return Score(
-        measures.lag_correlation(generated[:, LIP_HEIGHT], recorded[:, LIP_HEIGHT]),
-        measures.lag_correlation(generated[:, MOUTH_WIDTH], recorded[:, MOUTH_WIDTH]),
-        measures.closures(generated[:, LIP_HEIGHT], recorded[:, LIP_HEIGHT]),
-        measures.jitter(generated[:, LIP_HEIGHT]),
+        height=measures.lag_correlation(ours, theirs),
+        height_in_speech=measures.correlation(ours[spoken], theirs[spoken]),
+        width=measures.lag_correlation(generated[:, MOUTH_WIDTH], recorded[:, MOUTH_WIDTH]),
+        closures=measures.closures(ours, theirs),
+        jitter=measures.jitter(ours),
+    )
+
+
+def _score_loudness(louder: Curve, recorded: Curve, spoken: slice) -> Score:
+    height = recorded[:, LIP_HEIGHT]
+    return Score(
+        height=measures.lag_correlation(louder, height),
+        height_in_speech=measures.correlation(louder[spoken], height[spoken]),
+        width=measures.lag_correlation(louder, recorded[:, MOUTH_WIDTH]),
+        closures=None,
+        jitter=measures.jitter(louder),
     )
 
 
@@ -184,6 +202,7 @@ def score_values(score: Score) -> list[float]:
     shut = score.closures or Closures(missing, missing, missing)
     return [
         score.height.at_zero,
+        score.height_in_speech,
         score.height.best,
         1000 * score.height.lag,
         score.width.at_zero,
@@ -222,9 +241,12 @@ def summary_lines(scores: list[TalkerScores]) -> list[str]:
     blinks = sum(talker.blinks for talker in scores) / (minutes * takes)
     recorded_blinks = sum(talker.recorded_blinks for talker in scores) / minutes
     recorded_jitter = 100 * float(np.median([talker.recorded_jitter for talker in scores]))
+    lips, upper_face = 1000 * np.median([talker.spread for talker in scores], axis=0)
     by_curve = ", ".join(f"{name} {value:.2f}" for name, value in zip(CURVES, variation, strict=True))
     return [
         f"Variation over {takes} takes (1: as far apart as moments of one take): {by_curve}.",
+        f"Points over {takes} takes: lips {lips:.2f} mm apart, brows and lids {upper_face:.2f} mm: "
+        f"ratio {upper_face / lips:.2f}.",
         f"Blinks per minute: {blinks:.1f}; in the recordings {recorded_blinks:.1f}.",
         f"Jitter of the recordings: {recorded_jitter:.2f} %.",
     ]
