@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.held_out_heads import BANDS, PARTS, POSE_KINDS, REGIONS, HeadShapes, HeldOutHeads
-from facetalk.head.parametric_head import Posed
+from facetalk.head.parametric_head import DistanceField, Posed
 
 Array = NDArray[np.float64]
 
@@ -131,6 +131,9 @@ class BallHead:
         balls[0] = balls[0] - RADII["skin"] * GROWTH * identity[0] - self.swelling
         distances = torch.stack([torch.ones(len(points)), *balls], dim=1)
         return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
+
+    def distance_field(self, identity: Tensor) -> DistanceField:
+        return lambda points, wanted: self.signed_distance(points, identity, wanted)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity.square().mean()

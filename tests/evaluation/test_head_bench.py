@@ -22,7 +22,7 @@ from facetalk.evaluation.head_bench import (
     part_distance,
 )
 from facetalk.head.meshing import TriangleMesh
-from facetalk.head.parametric_head import Posed
+from facetalk.head.parametric_head import DistanceField, Posed
 
 CENTRES = torch.tensor([[0.0, 0.1, -0.2], [0.42, 0.5, 0.2]])
 RADII = torch.tensor([0.3, 0.08])
@@ -52,6 +52,9 @@ class TwoBalls:
     def signed_distance(self, points: Tensor, identity: Tensor, wanted: Tensor | None = None) -> Tensor:
         distances = (points[:, None] - CENTRES).norm(dim=2) - RADII * (1.0 + identity[0])
         return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
+
+    def distance_field(self, identity: Tensor) -> DistanceField:
+        return lambda points, wanted: self.signed_distance(points, identity, wanted)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity.square().mean()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from facetalk.head.parametric_head import Posed
+from facetalk.head.parametric_head import DistanceField, Posed
 
 JAW_DROP = 0.02  # head units by which the canonical chin lies lower than at rest
 MODE_SIZES = (0.02, 0.02, 0.03, 0.03)  # of width, nose, chin and height; nothing knows the fifth entry, as with hair
@@ -49,6 +49,9 @@ class ToyHead:
         mouth = _ball(points, torch.tensor([0.0, -0.2, 0.0]), 0.05)
         distances = torch.stack([skin, mouth], dim=1)
         return distances if wanted is None else distances.masked_fill(~wanted, torch.inf)
+
+    def distance_field(self, identity: Tensor) -> DistanceField:
+        return lambda points, wanted: self.signed_distance(points, identity, wanted)
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         return identity[:4].square().mean()

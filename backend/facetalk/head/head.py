@@ -19,7 +19,7 @@ from facetalk.head.expression_field import ExpressionField
 from facetalk.head.eyes import SIDES, Eye, eye
 from facetalk.head.identity_field import IdentityField
 from facetalk.head.identity_warp import IdentityWarp
-from facetalk.head.parametric_head import Posed
+from facetalk.head.parametric_head import DistanceField, Posed
 from facetalk.head.split_field import displace
 
 UNITS_PER_METRE = 4.0
@@ -190,6 +190,19 @@ class Head:
         return torch.cat(
             [self.identity_field(chunk, shape, hair, parts) for chunk, parts in zip(chunks, asked, strict=True)]
         )
+
+    @torch.no_grad()
+    def distance_field(self, identity: Tensor) -> DistanceField:
+        """``signed_distance`` of one identity for very many points: the way back to the mean head is prepared."""
+        shape, hair = identity[: self.shape_size], identity[self.shape_size :]
+        inverses = self.identity_field.inverses(shape, self.box)
+
+        @torch.no_grad()
+        def field(points: Tensor, wanted: Tensor) -> Tensor:
+            chunks = zip(points.split(POINTS_PER_CHUNK), wanted.split(POINTS_PER_CHUNK), strict=True)
+            return torch.cat([self.identity_field(chunk, shape, hair, parts, inverses) for chunk, parts in chunks])
+
+        return field
 
     @torch.no_grad()
     def prepare(self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None) -> HeadPoints:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facetalk.head.anchored_networks import AnchoredNetworks
-from facetalk.head.identity_warp import IdentityWarp
+from facetalk.head.identity_warp import IdentityWarp, InverseWarp
 
 PART_MARGIN = 0.12  # head units around a small part's box on the mean head within which it is evaluated
 IDENTITY_REACH = 0.06  # of this, what an identity may move a part: the rest is a sure distance
@@ -52,7 +52,14 @@ class IdentityField(nn.Module):
         self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
         self.hair = _distances(hair_anchors, len(hair_boxes), hair_hidden)
 
-    def forward(self, points: Tensor, shape: Tensor, hair: Tensor, wanted: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        points: Tensor,
+        shape: Tensor,
+        hair: Tensor,
+        wanted: Tensor | None = None,
+        inverses: dict[int, InverseWarp] | None = None,
+    ) -> Tensor:
         """Signed distances ``[N, P + 1]``, the hair's last.
 
         Args:
@@ -60,6 +67,7 @@ class IdentityField(nn.Module):
             shape: shape code ``[S]``.
             hair: weights of the hair styles ``[H]``; none is bald.
             wanted: which distances ``[N, P + 1]``; the others are infinite and cost nothing. All by default.
+            inverses: the way back of this shape by part of the warp, from ``inverses``; it is found anew by default.
         """
         bounds, near = self._part_bounds(points)
         bald = NO_HAIR * (1.0 - hair.sum())
@@ -71,7 +79,7 @@ class IdentityField(nn.Module):
             rows = asked[:, group].any(dim=1).nonzero()[:, 0]
             if not len(rows):
                 continue
-            sources = self._sources(points[rows], moving, shape)
+            sources = self._sources(points[rows], moving, shape) if not inverses else inverses[moving](points[rows])
             parts = [part for part in group if part < len(self.part_boxes)]
             own = asked[rows][:, parts].any(dim=1).nonzero()[:, 0]
             distances = self.shape(sources[own])
@@ -84,6 +92,17 @@ class IdentityField(nn.Module):
                 values[-1] = values[-1].index_put((rows[own],), styled)
         result = torch.stack(values, dim=-1)
         return result if wanted is None else result.masked_fill(~wanted, torch.inf)
+
+    def inverses(self, shape: Tensor, box: Tensor) -> dict[int, InverseWarp]:
+        """Prepare the way back of a shape ``[S]`` for many points in a box ``[2, 3]``; none for the mean head."""
+        if self.warp.stays(shape):
+            return {}
+        found = {}
+        for moving, group in self._groups(shape):
+            own = self.part_boxes[[part for part in group if part < len(self.part_boxes)]]
+            around = torch.stack([own[:, 0].amin(dim=0) - PART_MARGIN, own[:, 1].amax(dim=0) + PART_MARGIN])
+            found[moving] = InverseWarp(self.warp, moving, shape, box if moving == 0 else around)
+        return found
 
     def _groups(self, shape: Tensor) -> list[tuple[int, list[int]]]:
         """The parts of the warp, and the parts and hair that move with each; on the mean head nothing moves."""

@@ -18,9 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetalk.head.parametric_head import DistanceField
+
 POINTS_PER_CHUNK = 40_000  # evaluated between two reports of progress
 COARSEST_CELLS = 16  # per axis, at least, if there are as many: the larger a cell, the farther off its value is trusted
 HIGHEST_RESOLUTION = 1024  # the grid keeps 8 bytes a sample: 9 GB
+MOST_PARTS = 15  # one bit each
 OVERESTIMATE = 1.5  # the embedded head's worst is 1.47
 
 # Corners of a cell in the order of the marching cubes tables, and the four of them on each of its faces.
@@ -29,6 +32,7 @@ FACES = {
     (axis, side): [number for number, corner in enumerate(CORNERS) if corner[axis] == side]
     for axis, side in product(range(3), (0, 1))
 }
+
 
 # Shares of the work, for the progress: down to the last centres, down to the last signs, and all but the triangles.
 CENTRES_DONE, SIGNS_DONE, SAMPLES_DONE = 0.35, 0.85, 0.95
@@ -74,11 +78,41 @@ def marching_cubes(
     Raises:
         ValueError: the resolution is out of range, ``overestimate`` is below 1, or a distance is not a number.
     """
+    return marching_cubes_of_union(
+        lambda points, wanted: distance(points)[:, None], 1, box, resolution, progress, overestimate
+    )
+
+
+@torch.no_grad()
+def marching_cubes_of_union(
+    distances: DistanceField,
+    parts: int,
+    box: Tensor,
+    resolution: int = 256,
+    progress: Callable[[float], None] | None = None,
+    overestimate: float = OVERESTIMATE,
+) -> TriangleMesh:
+    """The zero surface of the nearest of several signed distances, the same as ``marching_cubes`` of their least gives.
+
+    Distances are asked for only where they may be the least and near zero, which makes this much cheaper where
+    every distance costs something of its own.
+
+    Args:
+        distances: maps points ``[N, 3]`` to distances ``[N, P]``, negative inside, infinite where they are not
+            wanted, which a second argument ``[N, P]`` says.
+        parts: P, at most ``MOST_PARTS``.
+        box, resolution, progress, overestimate: as those of ``marching_cubes``.
+
+    Raises:
+        ValueError: as from ``marching_cubes``, or there are too many parts.
+    """
     if not 2 <= resolution <= HIGHEST_RESOLUTION:
         raise ValueError(f"resolution {resolution} is not between 2 and {HIGHEST_RESOLUTION}")
     if overestimate < 1:
         raise ValueError(f"overestimate {overestimate} is below 1")
-    grid = _SampledGrid(distance, box, resolution, progress or (lambda fraction: None))
+    if not 1 <= parts <= MOST_PARTS:
+        raise ValueError(f"{parts} parts are not between 1 and {MOST_PARTS}")
+    grid = _SampledGrid(distances, parts, box, resolution, progress or (lambda fraction: None))
     centres = _centres_near_surface(grid, overestimate)
     _settle_signs(grid, centres, overestimate)
     mesh = _march(grid, _crossed_cells(grid, centres))
@@ -95,6 +129,7 @@ class _SampledGrid:
     Attributes:
         values: sampled distances; or, with the right sign, a distance that the true one exceeds; NaN if unknown.
         sampled: whether the value is the field's own.
+        nearby: the parts to be asked for at a sample, one bit each; none stands for all.
         settled: whether the sign is known; true outside the grid, where none is wanted.
         visited: whether the cell has been found to be crossed; true outside the grid, where there is none.
         strides: difference in number between neighbours along each axis.
@@ -103,22 +138,25 @@ class _SampledGrid:
 
     def __init__(
         self,
-        distance: Callable[[Tensor], Tensor],
+        distances: DistanceField,
+        parts: int,
         box: Tensor,
         resolution: int,
         progress: Callable[[float], None],
     ) -> None:
         side = resolution + 2
         self.resolution, self.box, self.progress = resolution, box, progress
+        self.bits = 2 ** torch.arange(parts, dtype=torch.int16, device=box.device)
         self.strides = (side * side, side, 1)
         self.spacing: list[float] = ((box[1] - box[0]) / (resolution - 1)).tolist()
         self.values = torch.full((side**3,), torch.nan, dtype=box.dtype, device=box.device)
         self.sampled = torch.zeros(side**3, dtype=torch.bool, device=box.device)
+        self.nearby = torch.zeros(side**3, dtype=torch.int16, device=box.device)
         self.settled, self.visited = torch.ones_like(self.sampled), torch.ones_like(self.sampled)
         self.settled.view(side, side, side)[1:-1, 1:-1, 1:-1] = False
         self.visited.view(side, side, side)[1:-2, 1:-2, 1:-2] = False
         self._marks = torch.zeros(-(-(side**3) // 8) * 8, dtype=torch.bool, device=box.device)
-        self._distance = distance
+        self._distances = distances
         self._done = 0.0
 
     def offsets(self, steps: Sequence[tuple[int, ...]]) -> Tensor:
@@ -146,19 +184,34 @@ class _SampledGrid:
         self._marks[found] = False
         return found
 
+    def mark_nearby(self, numbers: Tensor, near: Tensor) -> None:
+        """Say which parts ``[N, P]`` to ask for at samples ``[N]`` and all samples next to them."""
+        marks = (near * self.bits).sum(dim=1, dtype=torch.int16)
+        for offset in self.offsets(tuple(product((-1, 0, 1), repeat=3))).tolist():
+            self.nearby[numbers + offset] |= marks
+
     def sample(self, numbers: Tensor, done: float) -> None:
         """Evaluate the field at samples ``[N]``, after which this fraction of all the work is done."""
+        marks = self.nearby[numbers]
+        marks[marks == 0] = self.bits.sum()
+        self.sample_parts(numbers, (marks[:, None] & self.bits) > 0, done)
+
+    def sample_parts(self, numbers: Tensor, wanted: Tensor, done: float) -> Tensor:
+        """Evaluate wanted parts ``[N, P]`` of the field at samples ``[N]``: their distances ``[N, P]``."""
         start, self._done = self._done, done
-        chunks = numbers.split(POINTS_PER_CHUNK) if len(numbers) else ()
-        for count, chunk in enumerate(chunks, start=1):
+        chunks = list(zip(numbers.split(POINTS_PER_CHUNK), wanted.split(POINTS_PER_CHUNK), strict=True))
+        found = []
+        for count, (chunk, asked) in enumerate(chunks if len(numbers) else (), start=1):
             points = self.box[0] + self.places(chunk) * ((self.box[1] - self.box[0]) / (self.resolution - 1))
-            values = self._distance(points)
-            if values.isnan().any():
+            distances = self._distances(points, asked)
+            if distances.isnan().any():
                 raise ValueError("a distance is not a number")
-            self.values[chunk] = values.to(self.values)
+            self.values[chunk] = distances.amin(dim=1).to(self.values)
+            found.append(distances)
             self.progress(start + (done - start) * count / len(chunks))
         self.sampled[numbers] = True
         self.settled[numbers] = True
+        return torch.cat(found) if found else self.values.new_empty(0, len(self.bits))
 
 
 def _centres_near_surface(grid: _SampledGrid, overestimate: float) -> Tensor:
@@ -169,17 +222,23 @@ def _centres_near_surface(grid: _SampledGrid, overestimate: float) -> Tensor:
         width *= 2
     axis = torch.arange(0, last, width, device=device)
     lowest = torch.cartesian_prod(axis, axis, axis)
+    wanted = torch.ones(len(lowest), len(grid.bits), dtype=torch.bool, device=device)
     while True:
         # The cells at the upper ends may stick out of the grid; what is inside is nearer to the last sample.
         centres = grid.numbers((lowest + width // 2).clamp(max=last))
-        grid.sample(centres, CENTRES_DONE * (2 / width) ** 2)
+        distances = grid.sample_parts(centres, wanted, CENTRES_DONE * (2 / width) ** 2)
         radius = width / 2 * float(np.linalg.norm(grid.spacing))
-        kept = grid.values[centres].abs() <= overestimate * radius
+        crossed = distances.abs() <= overestimate * radius
+        kept = crossed.any(dim=1) & (distances >= -overestimate * radius).all(dim=1)
+        # Values at edges that the surface crosses are within a step of zero.
+        wanted = (distances.abs() <= overestimate * (radius + max(grid.spacing)))[kept]
         if width == 2:
+            grid.mark_nearby(centres[kept], wanted)
             return centres[kept]
         width //= 2
         lowest = (lowest[kept, None] + width * torch.tensor(CORNERS, device=device)).view(-1, 3)
-        lowest = lowest[(lowest < last).all(dim=1)]
+        inside = (lowest < last).all(dim=1)
+        lowest, wanted = lowest[inside], wanted.repeat_interleave(len(CORNERS), dim=0)[inside]
 
 
 def _settle_signs(grid: _SampledGrid, centres: Tensor, overestimate: float) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
-from facetalk.head.parametric_head import Posed
+from facetalk.head.parametric_head import DistanceField, Posed
 from facetalk.head.published_networks import FAMILIES, PublishedNetworks, blend_of
 from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
 
@@ -180,6 +180,10 @@ class PublishedHead:
         chunks = [self.networks.identity(chunk, identity) for chunk in queries.split(POINTS_PER_CHUNK)]
         distances = torch.cat(chunks)[:, None]
         return distances if wanted is None else distances.masked_fill(~wanted.to(self.device), torch.inf)
+
+    def distance_field(self, identity: Tensor) -> DistanceField:
+        """``signed_distance`` of one identity ``[I]`` for very many points, not differentiable."""
+        return torch.no_grad()(lambda points, wanted: self.signed_distance(points, identity, wanted))
 
     def identity_prior(self, identity: Tensor) -> Tensor:
         """How unlikely a code ``[I]`` is: mean square in units of the training codes', 0 at the mean face."""
