@@ -33,10 +33,10 @@ def record(samples: Samples, rng: np.random.Generator) -> tuple[Samples, dict[st
     if rng.random() < 0.6:
         kind, snr_db = str(rng.choice(list(NOISES))), float(rng.uniform(5.0, 35.0))
         done |= {"noise": kind, "noise_snr_db": snr_db}
-        samples = _add_noise(samples, NOISES[kind], snr_db, rng)
+        samples = add_noise(samples, NOISES[kind], snr_db, rng)
     if rng.random() < 0.1:
         done["band_hz"] = "300-3400"
-        samples = _filter(samples, (300.0, 3400.0))
+        samples = band_limited(samples, (300.0, 3400.0))
     done["level_db"] = float(rng.uniform(-34.0, -14.0))
     return _set_level(samples, float(done["level_db"])), done
 
@@ -80,7 +80,7 @@ def breath(count: int, rng: np.random.Generator) -> Samples:
     """Breathing without voice: noise of 300 to 3000 Hz that swells and fades, of unit size at most."""
     times = np.arange(count) / SAMPLE_RATE
     swell = np.clip(np.sin(2 * np.pi * (rng.uniform(0.25, 0.5) * times + rng.uniform())), 0.0, 1.0) ** 2
-    return np.asarray(swell * _filter(white_noise(count, rng), (300.0, 3000.0)), np.float32)
+    return np.asarray(swell * band_limited(white_noise(count, rng), (300.0, 3000.0)), np.float32)
 
 
 NOISES: dict[str, Callable[[int, np.random.Generator], Samples]] = {
@@ -91,12 +91,13 @@ NOISES: dict[str, Callable[[int, np.random.Generator], Samples]] = {
 }
 
 
-def _add_noise(
+def add_noise(
     samples: Samples,
     noise: Callable[[int, np.random.Generator], Samples],
     snr_db: float,
     rng: np.random.Generator,
 ) -> Samples:
+    """``samples`` with noise ``snr_db`` below their loud parts."""
     gain = _loudness(samples) * 10 ** (-snr_db / 20)
     return np.asarray(samples + gain * noise(len(samples), rng), np.float32)
 
@@ -119,7 +120,8 @@ def _tilt(samples: Samples, decibels: float) -> Samples:
     return np.asarray(np.fft.irfft(spectrum * 10 ** (decibels * octaves / 3 / 20), len(samples)), np.float32)
 
 
-def _filter(samples: Samples, band: tuple[float, float]) -> Samples:
+def band_limited(samples: Samples, band: tuple[float, float]) -> Samples:
+    """What of ``samples`` lies between two frequencies in Hz, without delay."""
     sections = butter(4, band, "bandpass", fs=SAMPLE_RATE, output="sos")
     return np.asarray(sosfiltfilt(sections, samples), np.float32)
 
