@@ -16,7 +16,7 @@ from facetalk.errors import UserError
 from facetalk.head.head import Head, HeadPoints, to_blender
 from facetalk.head.identity_preset import IdentityPreset, list_identities, load_identity
 from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
-from facetalk.speech.whisper_encoder import WhisperEncoder
+from facetalk.speech.whisper_encoder import WhisperEncoder, feature_count
 from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair
 from facetalk.topology.complexion import Color, complexion
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
@@ -131,18 +131,28 @@ class Animator:
         return self._pose_chunks(actor, self._code_chunks(clip, settings, report), count, settings.fps, report)
 
     def _code_chunks(self, clip: Clip, settings: TakeSettings, report: Progress) -> Iterator[Tensor]:
-        report("speech", 0.0)
-        features = self.encoder.encode(clip.samples)
-        report("speech", 1.0)
-
         def sampled(step: TakeProgress) -> None:
             report("motion", step.fraction)
 
         chunks = self.motion.stream(
-            features, seed=settings.seed, guidance=settings.guidance, steps=settings.steps, callback=sampled
+            self._heard(clip, report),
+            frames=feature_count(clip.samples),
+            seeds=[settings.seed],
+            guidance=settings.guidance,
+            steps=settings.steps,
+            callback=sampled,
         )
         for chunk in chunks:
-            yield chunk @ self._translation * settings.intensity
+            yield chunk[0] @ self._translation * settings.intensity
+
+    def _heard(self, clip: Clip, report: Progress) -> Iterator[Tensor]:
+        """Speech features piece by piece: a long clip is never held encoded as a whole."""
+        report("speech", 0.0)
+        done, count = 0, feature_count(clip.samples)
+        for piece in self.encoder.stream(clip.samples):
+            done += len(piece)
+            report("speech", done / count)
+            yield piece
 
     def _pose_chunks(
         self, actor: _Actor, chunks: Iterator[Tensor], count: int, fps: float, report: Progress

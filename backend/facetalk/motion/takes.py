@@ -1,8 +1,9 @@
 """Takes: expression codes for a clip of any length, from one seed.
 
 A clip is sampled window by window. A window starts with the last frames of the one before, as known frames,
-and ends with a look-ahead that is thrown away, so that no emitted frame lacks the speech that follows it. The
-noise of a frame depends on the seed and on the frame's place in the clip alone.
+and ends with a look-ahead, so that no emitted frame lacks the speech that follows it; the next window samples
+these frames again and fades from the one to the other. The noise of a frame depends on the seed and on the
+frame's place in the clip alone.
 """
 
 import math
@@ -20,9 +21,11 @@ from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser
 from facetalk.motion.samplers import KnownFrames, SamplingStep, dpm_solver_2m
 from facetalk.motion.schedule import sampling_times
+from facetalk.motion.windows import FeatureReader, Window, plan_windows
 
 MOTION_RATE = 50  # codes per second
 NOISE_BLOCK = 64  # frames drawn from one generator
+BORDER = 10  # frames over which an edit leads from the frames that stay to the new ones
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,6 @@ class SamplingSettings:
     window: int = 200
     context: int = 25
     look_ahead: int = 15
-
-
-class Window(NamedTuple):
-    """Frames ``start`` to ``stop`` are sampled, ``emit_from`` to ``emit_to`` of them are new and kept."""
-
-    start: int
-    stop: int
-    emit_from: int
-    emit_to: int
 
 
 class TakeProgress(NamedTuple):
@@ -152,34 +146,34 @@ class MotionModel:
         callback: TakeCallback | None = None,
     ) -> Tensor:
         """A whole take: codes ``[T, E]``; arguments as for ``stream``."""
-        chunks = self.stream(features, seed=seed, guidance=guidance, steps=steps, known=known, callback=callback)
-        return torch.cat(list(chunks))
+        chunks = self.stream(features, seeds=[seed], guidance=guidance, steps=steps, known=known, callback=callback)
+        return torch.cat([chunk[0] for chunk in chunks])
 
     def stream(
         self,
         features: Tensor | Iterable[Tensor],
         *,
         frames: int | None = None,
-        seed: int,
+        seeds: Sequence[int],
         guidance: float | None = None,
         steps: int | None = None,
         known: KnownFrames | None = None,
         callback: TakeCallback | None = None,
     ) -> Iterator[Tensor]:
-        """Sample a take and hand out its codes window by window.
+        """Sample takes of one clip together and hand out their codes window by window.
 
         Args:
             features: ``[T, D]`` at 50 Hz, or consecutive pieces ``[t, D]`` of it; pieces are asked for when a
                 window needs them and forgotten behind it, so that memory does not grow with the clip.
             frames: T; needed where ``features`` come in pieces.
-            seed: which take; the same seed gives bit-equal codes on the same machine.
+            seeds: K takes; the same seed gives bit-equal codes on the same machine, alone or among others.
             guidance: weight of the speech, ``None`` for the bundle's.
             steps: denoising steps per window, ``None`` for the bundle's.
             known: frames to keep, codes ``[T, E]`` and mask ``[T]``; they come out bit-equal.
             callback: called after every denoising step; may raise to stop.
 
         Yields:
-            Consecutive codes ``[t, E]`` float32 on the model's device, all in all ``[T, E]``.
+            Consecutive codes ``[K, t, E]`` float32 on the model's device, all in all ``[K, T, E]``.
 
         Raises:
             UserError: there is no frame of speech, or a setting is out of range.
@@ -191,8 +185,60 @@ class MotionModel:
         guidance = self.settings.guidance if guidance is None else guidance
         steps = self.settings.steps if steps is None else steps
         self._check(frames, guidance, steps, known)
-        pieces = _FeatureReader(iter(features), self.denoiser.config.feature_size)
-        return self._windows(pieces, frames, seed, guidance, sampling_times(steps), known, callback)
+        pieces = FeatureReader(iter(features), self.denoiser.config.feature_size)
+        sampling = _Sampling(tuple(seeds), guidance, sampling_times(steps), known, callback)
+        return self._windows(pieces, frames, sampling)
+
+    def edit(
+        self,
+        features: Tensor,
+        codes: Tensor,
+        edited: range,
+        *,
+        seed: int,
+        guidance: float | None = None,
+        steps: int | None = None,
+        callback: TakeCallback | None = None,
+    ) -> Tensor:
+        """Sample some frames of a take again.
+
+        The new frames know those around them. Some of the latter are sampled again too, though not kept: where they
+        differ from the old ones, the difference fades out into the new frames, so that no border jumps.
+
+        Args:
+            features: ``[T, D]``.
+            codes: the take ``[T, E]``.
+            edited: the frames to sample again.
+            seed: of the new frames; what else is as for ``stream``.
+
+        Returns:
+            Codes ``[T, E]``, bit-equal outside ``edited``.
+
+        Raises:
+            UserError: the range is empty or not within the take, or a setting is out of range.
+        """
+        frames = len(codes)
+        if not 0 <= edited.start < edited.stop <= frames:
+            raise UserError(
+                f"The frames {edited.start} to {edited.stop} are not within a take of {frames}: choose a range inside."
+            )
+        context = self.settings.context
+        first, last = max(0, edited.start - 2 * context), min(frames, edited.stop + 2 * context)
+        place = torch.arange(first, last, device=codes.device)
+        kept = (place < edited.start - BORDER) | (place >= edited.stop + BORDER)
+        around = codes[first:last]
+        fresh = self.sample(
+            features[first:last],
+            seed=seed,
+            guidance=guidance,
+            steps=steps,
+            known=KnownFrames(around, kept),
+            callback=callback,
+        )
+        result = codes.clone()
+        inside = slice(edited.start - first, edited.stop - first)
+        result[edited.start : edited.stop] = (fresh + _border_offsets(around - fresh, inside))[inside]
+        return result
 
     def _check(self, frames: int, guidance: float, steps: int, known: KnownFrames | None) -> None:
         size = self.denoiser.config.code_size
@@ -205,98 +251,85 @@ class MotionModel:
         if not math.isfinite(guidance) or guidance < 0:
             raise UserError(f"Guidance {guidance} is out of range: choose a value of 0 or more.")
 
-    def _windows(
-        self,
-        features: "_FeatureReader",
-        frames: int,
-        seed: int,
-        guidance: float,
-        times: Tensor,
-        known: KnownFrames | None,
-        callback: TakeCallback | None,
-    ) -> Iterator[Tensor]:
-        plan = list(plan_windows(frames, self.settings))
-        context = self.code_mean.new_empty(0, len(self.code_mean))
+    def _windows(self, features: FeatureReader, frames: int, sampling: "_Sampling") -> Iterator[Tensor]:
+        settings = self.settings
+        plan = list(plan_windows(frames, settings.window, settings.context, settings.look_ahead))
+        context = self.code_mean.new_empty(len(sampling.seeds), 0, len(self.code_mean))
+        foreseen = context
         for index, window in enumerate(plan):
-            kept = self._known_in(window, context, known)
-            report = _window_callback(callback, index, len(plan))
+            kept = self._known_in(window, context, sampling.known)
+            report = _window_callback(sampling.callback, index, len(plan))
             with torch.no_grad():
-                codes = self._sample_window(features, window, kept, seed, guidance, times, report)
-            context = codes[: window.emit_to - window.start][-self.settings.context :]
-            emitted = codes[window.emit_from - window.start : window.emit_to - window.start]
-            emitted = emitted * self.code_deviation + self.code_mean
-            if known is not None:
+                codes = self._sample_window(features, window, kept, sampling, report)
+            new = slice(window.emit_from - window.start, window.emit_to - window.start)
+            codes[:, new] = _cross_fade(foreseen, codes[:, new])
+            context = codes[:, : new.stop][:, -settings.context :]
+            foreseen = codes[:, new.stop :]
+            emitted = codes[:, new] * self.code_deviation + self.code_mean
+            if sampling.known is not None:
                 span = slice(window.emit_from, window.emit_to)
-                mask = known.mask[span].to(emitted.device)
-                emitted = torch.where(mask[:, None], known.codes[span].to(emitted), emitted)
+                mask = sampling.known.mask[span].to(emitted.device)
+                emitted = torch.where(mask[:, None], sampling.known.codes[span].to(emitted), emitted)
             yield emitted
 
     def _known_in(self, window: Window, context: Tensor, known: KnownFrames | None) -> KnownFrames:
         """A window's normalised known frames: the caller's, and those that the window before emitted."""
+        takes, _, size = context.shape
         frames = window.stop - window.start
-        codes = context.new_zeros(frames, len(self.code_mean))
-        mask = torch.zeros(frames, dtype=torch.bool, device=context.device)
+        codes = context.new_zeros(takes, frames, size)
+        mask = torch.zeros(takes, frames, dtype=torch.bool, device=context.device)
         if known is not None:
             span = slice(window.start, window.stop)
-            codes = (known.codes[span].to(codes) - self.code_mean) / self.code_deviation
-            mask = known.mask[span].to(mask.device).clone()
+            codes[:] = (known.codes[span].to(codes) - self.code_mean) / self.code_deviation
+            mask[:] = known.mask[span].to(mask.device)
         overlap = window.emit_from - window.start
-        codes[:overlap] = context[len(context) - overlap :]
-        mask[:overlap] = True
-        return KnownFrames(codes[None], mask[None])
+        codes[:, :overlap] = context[:, context.shape[1] - overlap :]
+        mask[:, :overlap] = True
+        return KnownFrames(codes, mask)
 
     def _sample_window(
         self,
-        features: "_FeatureReader",
+        features: FeatureReader,
         window: Window,
         known: KnownFrames,
-        seed: int,
-        guidance: float,
-        times: Tensor,
+        sampling: "_Sampling",
         callback: Callable[[SamplingStep], None] | None,
     ) -> Tensor:
-        """Normalised codes ``[window, E]``."""
+        """Normalised codes ``[K, window, E]``."""
         heard = self.denoiser.audio(features.read(window.start, window.stop)[None].to(self.code_mean))
-        noise = frame_noise(seed, window.start, window.stop, len(self.code_mean)).to(self.code_mean.device)
-        guided = GuidedDenoiser(self.denoiser, heard, guidance)
-        return dpm_solver_2m(guided, noise[None], times, known=known, callback=callback)[0]
+        size = len(self.code_mean)
+        noise = torch.stack([frame_noise(seed, window.start, window.stop, size) for seed in sampling.seeds])
+        guided = GuidedDenoiser(self.denoiser, heard.expand(len(noise), -1, -1), sampling.guidance)
+        return dpm_solver_2m(guided, noise.to(self.code_mean.device), sampling.times, known=known, callback=callback)
 
 
-class _FeatureReader:
-    """Frames of features that come in pieces, read forward; what lies before the last read is forgotten."""
+class _Sampling(NamedTuple):
+    """What holds for all windows of some takes."""
 
-    def __init__(self, pieces: Iterator[Tensor], size: int) -> None:
-        self.pieces = pieces
-        self.size = size
-        self.first = 0
-        self.held: Tensor | None = None
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Frames ``[stop - start, D]``; ``start`` must not fall.
-
-        Raises:
-            ValueError: a piece is of another size, or the pieces end too early.
-        """
-        while self.held is None or self.first + len(self.held) < stop:
-            piece = next(self.pieces, None)
-            if piece is None or piece.ndim != 2 or piece.shape[1] != self.size:
-                found = "nothing" if piece is None else f"features of shape {tuple(piece.shape)}"
-                raise ValueError(f"{found} where features [t, {self.size}] up to frame {stop} are needed")
-            self.held = piece if self.held is None else torch.cat([self.held, piece])
-        self.held = self.held[start - self.first :]
-        self.first = start
-        return self.held[: stop - start]
+    seeds: tuple[int, ...]
+    guidance: float
+    times: Tensor
+    known: KnownFrames | None
+    callback: TakeCallback | None
 
 
-def plan_windows(frames: int, settings: SamplingSettings) -> Iterator[Window]:
-    """Cover ``frames`` frames with windows of at most ``settings.window``, in order."""
-    emitted = 0
-    while emitted < frames:
-        start = max(0, emitted - settings.context)
-        stop = min(frames, start + settings.window)
-        emit_to = frames if stop == frames else stop - settings.look_ahead
-        yield Window(start, stop, emitted, emit_to)
-        emitted = emit_to
+def _cross_fade(foreseen: Tensor, codes: Tensor) -> Tensor:
+    """Codes ``[K, t, E]`` that begin as the window before ``[K, s, E]`` foresaw them, s at most t."""
+    frames = foreseen.shape[1]
+    share = (torch.arange(frames, device=codes.device) + 1.0) / (frames + 1.0)
+    share = (share * share * (3.0 - 2.0 * share))[:, None]
+    return torch.cat([torch.lerp(foreseen, codes[:, :frames], share), codes[:, frames:]], dim=1)
+
+
+def _border_offsets(error: Tensor, inside: slice) -> Tensor:
+    """What fades the error of ``[T, E]`` at the last frames before and after a range out into it, ``[T, E]``."""
+    frame = torch.arange(len(error), device=error.device)
+    offsets = torch.zeros_like(error)
+    for border, distance in ((inside.start - 1, frame - inside.start), (inside.stop, inside.stop - 1 - frame)):
+        if 0 <= border < len(error):
+            share = ((distance + 1.0) / (BORDER + 1.0)).clamp(0.0, 1.0)
+            offsets += error[border] * (1.0 - share * share * (3.0 - 2.0 * share))[:, None]
+    return offsets
 
 
 def frame_noise(seed: int, start: int, stop: int, size: int) -> Tensor:

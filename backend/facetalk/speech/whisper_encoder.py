@@ -73,7 +73,7 @@ class WhisperEncoder:
     @torch.no_grad()
     def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
         """The features of a clip in consecutive pieces ``[t, 768]``, each as soon as it is encoded."""
-        total = -(-len(samples) // SAMPLES_PER_FEATURE)
+        total = feature_count(samples)
         peak = self._peak(samples)
         fade_in = (torch.arange(OVERLAP, device=self.device)[:, None] + 0.5) / OVERLAP
         tail: Tensor | None = None
@@ -118,6 +118,11 @@ class WhisperEncoder:
             return_complex=True,
         )
         return torch.log10((self._mel_filters @ spectrum.abs().square()).clamp(min=1e-10))
+
+
+def feature_count(samples: NDArray[np.float32]) -> int:
+    """Features of a clip ``[S]``: one for every 320 samples begun."""
+    return -(-len(samples) // SAMPLES_PER_FEATURE)
 
 
 def _build_encoder(bundle: Bundle) -> nn.Module:
