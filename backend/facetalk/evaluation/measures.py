@@ -21,7 +21,7 @@ MAX_LAG = 0.2  # seconds
 JITTER_FREQUENCY = 10.0  # Hz; syllables come at 3 to 8 Hz
 BLINK_GAP = 0.1  # seconds
 LOUDNESS_WINDOW = 0.04  # seconds
-SPEECH_LEVEL = 1e-3  # of the intensity of what is loud in a clip: 30 dB below it, speech has begun
+QUIET, LOUD = 0.05, 0.95  # of a clip's frames are quieter than its quiet, and its loud, parts
 LOUDNESS_POWER = 0.3  # Stevens's law
 
 Curve = NDArray[np.float32]
@@ -103,11 +103,12 @@ def loudness(samples: NDArray[np.float32], sample_rate: int) -> Curve:
 
 
 def speech_span(loudness: Curve) -> slice:
-    """The frames from the first to the last that is as loud as speech, of a clip's loudness ``[T]``.
+    """The frames from the first to the last in which there is speech, of a clip's loudness ``[T]``.
 
-    Loud is what one frame in twenty exceeds. Pauses in between belong to the speech; a silent clip is all speech.
+    Speech is what is nearer to the clip's loud parts than to its quiet ones, in dB. Pauses in between belong to it.
     """
-    spoken = np.flatnonzero(loudness >= np.quantile(loudness, 0.95) * SPEECH_LEVEL**LOUDNESS_POWER)
+    decibels = 10.0 / LOUDNESS_POWER * np.log10(np.maximum(loudness, 1e-9))
+    spoken = np.flatnonzero(decibels >= np.quantile(decibels, [QUIET, LOUD]).mean())
     return slice(int(spoken[0]), int(spoken[-1]) + 1)
 
 
