@@ -48,7 +48,7 @@ class EspeakVoice:
         made = espeak().synthesise(text, f"{_LANGUAGES[self.language]}+{self.variant}", stretch)
         sound = made.samples.astype(np.float32) / 32768.0
         samples = np.asarray(soxr.resample(sound, made.rate, SAMPLE_RATE), np.float32)
-        starts = [_beginning(name, sound, start, made.rate) / made.rate for name, start in made.phonemes]
+        starts = [phoneme_beginning(name, sound, start, made.rate) / made.rate for name, start in made.phonemes]
         ends = [*starts[1:], len(sound) / made.rate]
         segments = [
             Segment(_IPA.get(name, name), start, end)
@@ -57,7 +57,7 @@ class EspeakVoice:
         return Speech(samples, closed(segments, len(samples) / SAMPLE_RATE))
 
 
-def _beginning(name: str, sound: NDArray[np.float32], start: int, rate: int) -> int:
+def phoneme_beginning(name: str, sound: NDArray[np.float32], start: int, rate: int) -> int:
     """Where a phoneme begins whose event is at sample ``start``.
 
     espeak-ng reports a stop when it bursts: the near silence right before, at most `CLOSURE` seconds, is its closure.

@@ -98,7 +98,7 @@ def _compose(spoken: Sequence[SpokenText], alphabet: Alphabet, rng: np.random.Ge
         clean, done = _voiced(clean, voicing, alphabet, emotion, rng)
         treatment |= done
     factor = float(np.exp(rng.normal(0.0, VOCAL_TRACT)))
-    clean = _with_vocal_tract(clean, factor)
+    clean = with_vocal_tract(clean, factor)
     levels = tuple(_level(clean.samples, segment) for segment in clean.segments)
     samples, done = augmentation.record(clean.samples, rng)
     treatment |= {"vocal_tract": factor, **done}
@@ -172,7 +172,7 @@ def _pause(seconds: float, rng: np.random.Generator) -> NDArray[np.float32]:
     return pause
 
 
-def _with_vocal_tract(speech: Speech, factor: float) -> Speech:
+def with_vocal_tract(speech: Speech, factor: float) -> Speech:
     """All of it played ``factor`` times faster: pitch and formants rise, times shrink."""
     samples = augmentation.change_vocal_tract(speech.samples, factor)
     scaled = [replace(each, start=each.start / factor, end=each.end / factor) for each in speech.segments]
