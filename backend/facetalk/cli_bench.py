@@ -1,21 +1,19 @@
-"""The command line of benchmarks: ``facetalk bench head``.
+"""The command line of benchmarks: ``facetalk bench head | motion``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from facetalk import presets
+from facetalk.cli_console import ERR, OUT, Device, load_animator, one_bar
 
 app = typer.Typer(help="Measure how fast the parts are.", no_args_is_help=True)
-
-_out = Console(soft_wrap=True, highlight=False, markup=False)
-_err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command()
@@ -25,10 +23,10 @@ def head(
     dense_resolution: Annotated[
         int, typer.Option(min=16, max=512, help="Samples per axis of the dense grid; 256 takes minutes on a CPU.")
     ] = 256,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a GPU if there is one.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Measure the embedded head: posing, and sparse meshing against dense in the same run."""
-    with _err.status("loading the head"):
+    with ERR.status("loading the head"):
         import torch
 
         from facetalk.device import choose_device, describe_device
@@ -44,7 +42,7 @@ def head(
         points, parts = torch.from_numpy(template.vertices), torch.from_numpy(template.parts).long()
         code = model.identity(identity)
         require_part(model, part)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_err) as bars:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=ERR) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, fraction: float) -> None:
@@ -53,4 +51,25 @@ def head(
             bars.update(tasks[stage], completed=fraction)
 
         result = bench_head(model, code, points, parts, report, part, dense_resolution)
-    _out.print(bench_table(result, load_seconds, describe_device(chosen)))
+    OUT.print(bench_table(result, load_seconds, describe_device(chosen)))
+
+
+@app.command()
+def motion(
+    speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to the lengths needed.")],
+    minutes: Annotated[
+        float, typer.Option(min=1.0, max=120.0, help="Length of the clip whose memory is compared with 1 minute's.")
+    ] = 5.0,
+    device: Device = "auto",
+) -> None:
+    """Measure takes: speed, cost together, seams of windows and edits, memory."""
+    from facetalk.clip import load_clip
+    from facetalk.device import choose_device, describe_device
+
+    clip = load_clip(speech)
+    animator, _ = load_animator(device)
+    from facetalk.evaluation.motion_bench import bench_motion, bench_table
+
+    with one_bar() as progress:
+        result = bench_motion(animator, clip, minutes, progress)
+    OUT.print(bench_table(result, describe_device(choose_device(device))))

@@ -1,0 +1,190 @@
+"""How fast takes are sampled, what they cost together, and whether one sees where windows and edits meet."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from facetalk.animate import Animator
+from facetalk.clip import SAMPLE_RATE, Clip
+from facetalk.errors import UserError
+from facetalk.motion.takes import MotionModel
+from facetalk.motion.windows import plan_windows
+from facetalk.take import TakeSettings
+
+TOGETHER = (1, 2, 4, 8)  # takes
+LINE_SECONDS = 10.0  # the clip whose speed is measured
+SEAM_SECONDS = 120.0  # the clip whose windows are looked at
+EDITS = 12
+EDIT_FRAMES = 60
+ORDER = 3  # of the difference that is a jerk
+
+T = TypeVar("T")
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class MotionBench:
+    """What ``facetalk bench motion`` measures.
+
+    Attributes:
+        speech_seconds: for encoding a line of ``LINE_SECONDS``.
+        take_seconds: for sampling so many takes of it together.
+        whole_seconds: from its sound to posed vertices at 25 frames per second, the face landed before.
+        first_frame_seconds: of these, until the first frames came.
+        seam_jerk: jerk where windows meet over jerk elsewhere, root mean squares over normalised codes.
+        edit_jerk: the same at the borders of edits.
+        memory: peak of the process in MiB after a clip of one minute, and of ``minutes``.
+        minutes: of the long clip.
+    """
+
+    speech_seconds: float
+    take_seconds: dict[int, float]
+    whole_seconds: float
+    first_frame_seconds: float
+    seam_jerk: float
+    edit_jerk: float
+    memory: tuple[float, float]
+    minutes: float
+
+
+def bench_motion(animator: Animator, clip: Clip, minutes: float, progress: Progress) -> MotionBench:
+    """Measure the embedded models in one run.
+
+    Args:
+        animator: the models.
+        clip: speech; it is repeated or cut to the lengths that are measured.
+        minutes: length of the clip whose memory is compared with that of one minute.
+        progress: told of what is being measured and the share that is done.
+
+    Raises:
+        UserError: this system does not say how much memory a process has held.
+    """
+    if sys.platform == "win32":
+        raise UserError("Windows does not say how much memory a process has held: run this on Linux or macOS.")
+    progress("memory", 0.0)
+    memory = tuple(_peak_memory(animator, looped(clip, 60.0 * length)) for length in (1.0, minutes))
+    progress("speed", 0.4)
+    line = looped(clip, LINE_SECONDS)
+    speech_seconds, features = _timed(lambda: animator.encoder.encode(line.samples))
+    take_seconds = {takes: _sampling_seconds(animator.motion, features, takes) for takes in TOGETHER}
+    whole_seconds, first_frame_seconds = _pipeline_seconds(animator, line)
+    progress("seams", 0.7)
+    features = animator.encoder.encode(looped(clip, SEAM_SECONDS).samples)
+    take = animator.motion.sample(features, seed=0)
+    seam_jerk = jerk_at(_normalised(animator.motion, take), _seams(animator.motion, len(take)))
+    progress("edits", 0.9)
+    edit_jerk = _edit_jerk(animator.motion, features, take)
+    progress("done", 1.0)
+    return MotionBench(
+        speech_seconds,
+        take_seconds,
+        whole_seconds,
+        first_frame_seconds,
+        seam_jerk,
+        edit_jerk,
+        (memory[0], memory[1]),
+        minutes,
+    )
+
+
+def looped(clip: Clip, seconds: float) -> Clip:
+    """A clip repeated, and cut, to a length."""
+    length = round(seconds * SAMPLE_RATE)
+    return Clip(np.resize(clip.samples, length))
+
+
+def jerk_at(codes: Tensor, borders: list[int]) -> float:
+    """How much rougher codes ``[T, E]`` are at borders than elsewhere.
+
+    Args:
+        codes: normalised.
+        borders: frames that follow a border.
+
+    Returns:
+        Root mean square of the third differences that reach over a border, over that of all others.
+    """
+    jerk = codes.diff(n=ORDER, dim=0).square().sum(dim=1)
+    across = torch.zeros(len(jerk), dtype=torch.bool, device=codes.device)
+    for border in borders:
+        across[max(border - ORDER, 0) : border] = True
+    return float((jerk[across].mean() / jerk[~across].mean()).sqrt())
+
+
+def bench_table(result: MotionBench, device: str) -> Table:
+    """The figures as a table."""
+    table = Table(title=f"Takes on {device}")
+    table.add_column("measure")
+    table.add_column("figure", justify="right")
+    alone = result.take_seconds[1]
+    codes = result.speech_seconds + alone
+    table.add_row(f"speech features of {LINE_SECONDS:g} s", f"{result.speech_seconds:.2f} s")
+    for takes, seconds in result.take_seconds.items():
+        table.add_row(f"takes sampled together: {takes}", f"{seconds:.2f} s, {seconds / takes / alone:.2f} each")
+    table.add_row("sound to codes", f"{LINE_SECONDS / codes:.1f} x real time")
+    table.add_row("sound to posed frames", f"{LINE_SECONDS / result.whole_seconds:.1f} x real time")
+    table.add_row("first frames after", f"{result.first_frame_seconds:.2f} s")
+    table.add_row("jerk at seams, over elsewhere", f"{result.seam_jerk:.2f}")
+    table.add_row("jerk at borders of edits, over elsewhere", f"{result.edit_jerk:.2f}")
+    short, long = result.memory
+    table.add_row("peak memory, 1 minute", f"{short:.0f} MiB")
+    table.add_row(f"peak memory, {result.minutes:g} minutes", f"{long:.0f} MiB, {long / short:.2f} x")
+    return table
+
+
+def _sampling_seconds(motion: MotionModel, features: Tensor, takes: int) -> float:
+    return _timed(lambda: list(motion.stream(features, seeds=range(takes))))[0]
+
+
+def _pipeline_seconds(animator: Animator, line: Clip) -> tuple[float, float]:
+    """Seconds for all frames, and for the first."""
+    settings = TakeSettings()
+    animator.mesh(settings.identity)
+    start = time.perf_counter()
+    frames = animator.frames(line, settings)
+    next(frames)
+    first = time.perf_counter() - start
+    for _ in frames:
+        pass
+    return time.perf_counter() - start, first
+
+
+def _peak_memory(animator: Animator, clip: Clip) -> float:
+    """MiB that the process has held at most, when a clip is done."""
+    import resource  # there is none on Windows
+
+    for _ in animator.frames(clip, TakeSettings()):
+        pass
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _seams(motion: MotionModel, frames: int) -> list[int]:
+    settings = motion.settings
+    plan = plan_windows(frames, settings.window, settings.context, settings.look_ahead)
+    return [window.emit_from for window in plan][1:]
+
+
+def _edit_jerk(motion: MotionModel, features: Tensor, take: Tensor) -> float:
+    """Jerk at the borders of edits that are spread over a take, each with a seed of its own."""
+    edited, borders = take, []
+    for number, start in enumerate(np.linspace(0, len(take) - EDIT_FRAMES, EDITS + 2, dtype=int)[1:-1].tolist()):
+        edited = motion.edit(features, edited, range(start, start + EDIT_FRAMES), seed=number + 1)
+        borders += [start, start + EDIT_FRAMES]
+    return jerk_at(_normalised(motion, edited), borders)
+
+
+def _normalised(motion: MotionModel, codes: Tensor) -> Tensor:
+    return (codes - motion.code_mean) / motion.code_deviation
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
