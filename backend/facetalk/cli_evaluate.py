@@ -11,6 +11,7 @@ import typer
 
 from facetalk import presets
 from facetalk.cli_console import ERR, OUT, Device, load_animator, one_bar
+from facetalk.take import TakeSettings
 
 app = typer.Typer(help="Measure how good the parts are.")
 
@@ -26,6 +27,12 @@ def evaluate(
         typer.Option(metavar="FOLDER OUT.npz", help="Write the generated curves of every sound in a folder."),
     ] = None,
     takes: Annotated[int, typer.Option(min=1, help="Takes of each recording (with --talkers).")] = 3,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Denoising steps (with --talkers); the model's own if not given.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(min=0.0, help="Weight of the speech (with --talkers); the model's own if not given.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Measure generated takes against recordings, or write their curves for others to judge."""
@@ -36,7 +43,7 @@ def evaluate(
     if (talkers is None) == (curves is None):
         raise typer.BadParameter("say one of --talkers FOLDER and --curves FOLDER OUT.npz")
     if talkers is not None:
-        _judge_talkers(talkers, takes, device)
+        _judge_talkers(talkers, takes, TakeSettings(steps=steps, guidance=guidance), device)
     if curves is not None:
         _write_curves(*curves, device)
 
@@ -76,13 +83,13 @@ def head(
             staged.write_text(json.dumps(as_json(rows), indent=2) + "\n", encoding="utf-8")
 
 
-def _judge_talkers(folder: Path, takes: int, device: str) -> None:
+def _judge_talkers(folder: Path, takes: int, settings: TakeSettings, device: str) -> None:
     from facetalk.evaluation.report import evaluate_talkers, read_recordings, report_table, summary_lines
 
     recordings = read_recordings(folder)
     animator, _ = load_animator(device)
     with one_bar() as progress:
-        scores = evaluate_talkers(animator, recordings, takes, progress)
+        scores = evaluate_talkers(animator, recordings, takes, progress, settings)
     OUT.print(report_table(scores))
     for line in summary_lines(scores):
         OUT.print(line)

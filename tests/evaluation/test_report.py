@@ -100,7 +100,7 @@ def talkers(tmp_path: Path) -> Path:
 
 
 def test_who_moves_as_recorded_gets_full_marks(talkers: Path) -> None:
-    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet)
+    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet, TakeSettings())
     assert [talker.name for talker in scores] == ["ann", "bob", "cay"]
     for talker in scores:
         assert len(talker.takes) == 2
@@ -120,7 +120,7 @@ def test_who_moves_as_recorded_gets_full_marks(talkers: Path) -> None:
 
 
 def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
-    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet)
+    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet, TakeSettings())
     text = io.StringIO()
     Console(width=160, file=text).print(report_table(scores))
     rows = {

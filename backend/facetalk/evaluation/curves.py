@@ -1,6 +1,7 @@
 """The curves of generated takes, for our own report and for anybody else's."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -49,9 +50,9 @@ class Performance(NamedTuple):
     upper_face: NDArray[np.float32]
 
 
-def perform(performer: Performer, clip: Clip, seed: int = 0) -> Performance:
-    """One take of a clip on the average face; T is ``ceil(50 * seconds)``."""
-    settings = TakeSettings(seed=seed, fps=float(CURVE_RATE))
+def perform(performer: Performer, clip: Clip, settings: TakeSettings) -> Performance:
+    """One take of a clip, whatever the settings' frame rate at 50 Hz; T is ``ceil(50 * seconds)``."""
+    settings = replace(settings, fps=float(CURVE_RATE))
     mesh = performer.mesh(settings.identity)
     lips, upper_face = (np.concatenate([mesh.groups[name] for name in names]) for names in (LIPS, UPPER_FACE))
     frames = [
@@ -63,7 +64,7 @@ def perform(performer: Performer, clip: Clip, seed: int = 0) -> Performance:
 
 def generated_curves(performer: Performer, clip: Clip, seed: int = 0) -> Curve:
     """The curves ``[ceil(50 * seconds), 4]`` of one take at 50 Hz, columns as in ``measures.CURVES``."""
-    return perform(performer, clip, seed).curves
+    return perform(performer, clip, TakeSettings(seed=seed)).curves
 
 
 def sound_files(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Judge generated takes by recordings of people whose lips were tracked."""
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from facetalk.evaluation.measures import (
     Curve,
     LagCorrelation,
 )
+from facetalk.take import TakeSettings
 
 # The table's columns, with their decimal places.
 COLUMNS = {
@@ -130,7 +131,7 @@ def read_recordings(folder: Path) -> list[Recording]:
 
 
 def evaluate_talkers(
-    performer: Performer, recordings: list[Recording], takes: int, progress: Progress
+    performer: Performer, recordings: list[Recording], takes: int, progress: Progress, settings: TakeSettings
 ) -> list[TalkerScores]:
     """Generate takes for every recording and compare them with its tracked curves.
 
@@ -139,18 +140,19 @@ def evaluate_talkers(
         recordings: as from ``read_recordings``.
         takes: how many seeds for each recording.
         progress: told of each recording's name and the share that is done.
+        settings: of the takes, but for their seeds and frame rate.
     """
     scores = []
     for done, recording in enumerate(recordings):
         progress(recording.path.name, done / len(recordings))
-        scores.append(_score_talker(performer, recording, takes))
+        scores.append(_score_talker(performer, recording, takes, settings))
     progress("done", 1.0)
     return scores
 
 
-def _score_talker(performer: Performer, recording: Recording, takes: int) -> TalkerScores:
+def _score_talker(performer: Performer, recording: Recording, takes: int, settings: TakeSettings) -> TalkerScores:
     clip = load_clip(recording.path)
-    performances = [perform(performer, clip, seed) for seed in range(takes)]
+    performances = [perform(performer, clip, replace(settings, seed=seed)) for seed in range(takes)]
     loudness = measures.loudness(clip.samples, SAMPLE_RATE)
     recorded_frames = int((len(recording.curves) - 1) / recording.fps * CURVE_RATE) + 1
     frames = min(len(loudness), len(performances[0].curves), recorded_frames)
