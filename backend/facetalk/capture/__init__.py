@@ -1,0 +1,1 @@
+"""Performance capture: a video of one talking face becomes expression codes and head rotations."""
