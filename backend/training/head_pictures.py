@@ -22,12 +22,15 @@ from facetalk.head.identity_preset import load_identity
 from facetalk.take import BALD
 from facetalk.topology.rigid_parts import make_rigid, rigid_parts
 from facetalk.topology.wrap import wrap
-from training.articulation import FRAME_RATE, Phone, SpeakingStyle, mouth_weights
+from training.articulation import mouth_weights
 from training.expression_samples import EMOTIONS
 from training.ict_heads import rig_weights
 from training.named_identities import IDENTITIES
+from training.phones import PAUSE, Phone
 from training.picture_sheet import Shot, Sitting, write_sheet
 from training.rig import RIG_CONTROLS
+from training.speaking_style import SpeakingStyle
+from training.upper_face import FRAME_RATE
 
 Array = NDArray[np.float64]
 
@@ -35,23 +38,23 @@ log = logging.getLogger(__name__)
 
 ACTOR = "hugo"  # shows visemes and expressions: nothing hangs into the face
 MOUTH = "lip_upper"  # the vertex group that a picture of the mouth is framed on
-# The visemes of Oculus LipSync, each with the phone of the articulation table that shows it.
+# The visemes of Oculus LipSync, each with the IPA phone that shows it.
 VISEMES = {
-    "sil": "pau",
+    "sil": PAUSE,
     "PP": "p",
     "FF": "f",
-    "TH": "th",
+    "TH": "θ",
     "DD": "d",
     "kk": "k",
-    "CH": "ch",
+    "CH": "tʃ",
     "SS": "s",
     "nn": "n",
-    "RR": "r",
-    "aa": "aa",
-    "E": "eh",
-    "I": "ih",
-    "O": "ao",
-    "U": "uw",
+    "RR": "ɹ",
+    "aa": "ɑ",
+    "E": "ɛ",
+    "I": "ɪ",
+    "O": "ɔ",
+    "U": "u",
 }
 VISEME_SECONDS = 0.4  # long enough that a phone's middle is its own alone
 CLEAR_SPEECH = SpeakingStyle(jaw=1.2, lips=1.25, rounding=1.3)  # the middle of what SpeakingStyle.draw gives

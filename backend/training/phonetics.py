@@ -186,3 +186,13 @@ def describe(phone: str) -> Consonant | Vowel:
         aspirated=ASPIRATED in marks,
         syllabic=SYLLABIC in marks,
     )
+
+
+def base_symbol(phone: str) -> str:
+    """The symbol of a phone without its diacritics.
+
+    Raises:
+        UserError: it is not known, or not one phone.
+    """
+    describe(phone)
+    return phone.rstrip(_MODIFIERS)

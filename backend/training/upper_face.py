@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.emotion import NO_EXPRESSION, Expression
+
 FRAME_RATE = 50
 FloatArray = NDArray[np.float32]
 Curve = NDArray[np.float64]
@@ -20,6 +22,7 @@ def upper_face(
     pauses: Sequence[tuple[float, float]],
     frames: int,
     rng: np.random.Generator,
+    felt: Expression = NO_EXPRESSION,
 ) -> dict[str, FloatArray]:
     """Weights of eyes, brows and cheeks by control name, each ``[frames]``.
 
