@@ -1,6 +1,7 @@
 """The motion model's training data: speech features and rig weights of utterances, and their codes."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +13,13 @@ from torch import Tensor
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
+from facetalk.motion.style import Style
+from training.motion_styles import amplitudes, typical_amplitudes, utterance_style
 from training.rig import RIG_CONTROLS
 
 CORPUS_FORMAT = 1
 STATISTICS_CHUNK = 8192  # frames
+LIP_HEIGHT = 0
 MEASURES = ("lip_height", "mouth_width", "left_eye", "right_eye")
 # Rows of the head's nine measuring points: minuend, subtrahend and axis (x across, y up) of each measure.
 MEASURE_POINTS = ((0, 1, 1), (2, 3, 0), (4, 5, 1), (6, 7, 1))
@@ -23,13 +27,17 @@ MEASURE_POINTS = ((0, 1, 1), (2, 3, 0), (4, 5, 1), (6, 7, 1))
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recorded or synthesised line: frames ``start`` to ``start + frames`` of its corpus' arrays."""
+    """One recorded or synthesised line: frames ``start`` to ``start + frames`` of its corpus' arrays.
+
+    ``entry`` is all that the manifest says of it.
+    """
 
     name: str
     voice: str
     held_out: bool
     start: int
     frames: int
+    entry: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class MotionCorpus:
         columns = tuple(RIG_CONTROLS.index(name) for name in manifest["controls"])
         rig_weights = _open_array(folder / "rig_weights.npy", len(columns))
         utterances = tuple(
-            Utterance(each["name"], each["voice"], each["split"] == "held_out", each["start"], each["frames"])
+            Utterance(each["name"], each["voice"], each["split"] == "held_out", each["start"], each["frames"], each)
             for each in manifest["utterances"]
         )
         end = max((each.start + each.frames for each in utterances), default=0)
@@ -75,11 +83,15 @@ class MotionCorpus:
     def read(self, utterance: Utterance, first: int, frames: int) -> tuple[Tensor, Tensor]:
         """Features ``[frames, D]`` and rig weights ``[frames, R]`` of an utterance from frame ``first``."""
         span = slice(utterance.start + first, utterance.start + first + frames)
-        features = torch.from_numpy(self.features[span].astype(np.float32))
+        return torch.from_numpy(self.features[span].astype(np.float32)), self.read_weights(utterance, first, frames)
+
+    def read_weights(self, utterance: Utterance, first: int, frames: int) -> Tensor:
+        """Rig weights ``[frames, R]`` of an utterance from frame ``first``."""
+        span = slice(utterance.start + first, utterance.start + first + frames)
         known = torch.from_numpy(self.rig_weights[span].astype(np.float32))
         weights = known.new_zeros(len(known), len(RIG_CONTROLS))
         weights[:, list(self.columns)] = known
-        return features, weights
+        return weights
 
 
 @dataclass(frozen=True)
@@ -129,10 +141,12 @@ class CorpusStatistics:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops: ``features`` ``[B, T, D]``, ``codes`` ``[B, T, E]``, ``present`` ``[B, T]`` (false: padding)."""
+    """Crops: ``features`` ``[B, T, D]``, ``codes`` ``[B, T, E]``, ``styles`` ``[B, STYLE_SIZE]`` of their utterances,
+    ``present`` ``[B, T]`` (false: padding)."""
 
     features: Tensor
     codes: Tensor
+    styles: Tensor
     present: Tensor
 
 
@@ -146,10 +160,11 @@ class TrainingFrames:
             raise UserError("No utterance of the corpus is marked for training: make the corpus again.")
         frames = np.array([line.frames for _, line in self.lines], dtype=np.float64)
         self.chance = frames / frames.sum()
+        self.styles = _styles(self.lines, space)
 
     def draw(self, size: int, frames: int, generator: np.random.Generator) -> Batch:
         """A batch of ``size`` crops of ``frames`` frames, shorter utterances padded with zeros."""
-        features, codes = [], []
+        features, codes, styles = [], [], []
         present = torch.zeros(size, frames, dtype=torch.bool)
         for row, choice in enumerate(generator.choice(len(self.lines), size=size, p=self.chance)):
             corpus, line = self.lines[choice]
@@ -158,8 +173,9 @@ class TrainingFrames:
             padding = (0, 0, 0, frames - length)
             features.append(torch.nn.functional.pad(heard, padding))
             codes.append(torch.nn.functional.pad(weights @ self.space.rig_to_code, padding))
+            styles.append(self.styles[choice].vector())
             present[row, :length] = True
-        return Batch(torch.stack(features), torch.stack(codes), present)
+        return Batch(torch.stack(features), torch.stack(codes), torch.stack(styles), present)
 
     def statistics(self) -> CorpusStatistics:
         """Statistics over all training frames, read in chunks."""
@@ -172,6 +188,16 @@ class TrainingFrames:
                 codes.add(code)
                 measures.add(self.space.measures(code))
         return CorpusStatistics(*features.result(), *codes.result(), measures.result()[1])
+
+
+def _styles(lines: list[tuple[MotionCorpus, Utterance]], space: CodeSpace) -> list[Style]:
+    """The style of every line, measured against what is typical of all."""
+    found = []
+    for corpus, line in lines:
+        weights = corpus.read_weights(line, 0, line.frames)
+        found.append(amplitudes(weights, space.measures(weights @ space.rig_to_code)[:, LIP_HEIGHT]))
+    typical = typical_amplitudes(found)
+    return [utterance_style(each, typical, line.entry) for each, (_, line) in zip(found, lines, strict=True)]
 
 
 class _Moments:

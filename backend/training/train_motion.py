@@ -24,6 +24,7 @@ from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.schedule import LAST_TIME, add_noise
+from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
 from facetalk.motion.takes import MotionModel, SamplingSettings
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.motion_corpus import (
@@ -62,6 +63,7 @@ class TrainingSettings:
         measures: weight of the error of lip height, mouth width and lid openings.
         energy_power: codes' dimensions count with their standard deviation to this power.
         audio_dropout: share of crops that hear the null, for classifier-free guidance.
+        style_dropout: share of crops that are not told a condition of their style, each on its own.
         known_share: share of crops that see some of their frames clean, as windows of long takes and edits
             do.
         scale: codes of a crop are multiplied by a factor drawn from this range (the paper's augmentation).
@@ -83,6 +85,7 @@ class TrainingSettings:
     measures: float = 0.5
     energy_power: float = 0.5
     audio_dropout: float = 0.1
+    style_dropout: float = 0.25
     known_share: float = 0.5
     scale: tuple[float, float] = (0.85, 1.15)
     feature_noise: float = 0.3
@@ -113,6 +116,7 @@ class MotionTraining:
         self.corpora, self.space, self.settings = corpora, space, settings
         self.device, self.precision = device, precision
         self.frames = TrainingFrames(corpora, space)
+        sizes = {**sizes, "style_size": STYLE_SIZE}
         config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # torch's initialisers take no generator
@@ -166,8 +170,17 @@ class MotionTraining:
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
         noisy = torch.where(known[..., None], clean, add_noise(clean, noise, level))
         heard = self._hear(batch.features, generator)
-        answer = self.network(noisy, level, heard, present).float()
-        return self._error(answer - clean, present & ~known)
+        style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
+        answer = self.network(noisy, level, heard, style, present).float()
+        return self._error(answer - clean, present, known)
+
+    def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
+        """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
+        size = len(styles)
+        amplitudes = slice(len(CONDITIONS), len(CONDITIONS) + len(AMPLITUDES))
+        styles = styles.clone()
+        styles[:, amplitudes] += styles[:, : len(AMPLITUDES)] * factor.log()
+        return leave_out(styles, torch.rand(size, len(CONDITIONS), generator=generator) < self.settings.style_dropout)
 
     def _hear(self, features: Tensor, generator: torch.Generator) -> Tensor:
         settings, audio = self.settings, self.network.audio
@@ -180,14 +193,20 @@ class MotionTraining:
         deaf = torch.rand(size, 1, 1, generator=generator) < settings.audio_dropout
         return torch.where(deaf.to(self.device), audio.silence(heard), heard)
 
-    def _error(self, error: Tensor, counted: Tensor) -> Tensor:
-        """Squared errors of codes, velocity and measures, over the ``counted`` frames ``[B, T]``."""
+    def _error(self, error: Tensor, present: Tensor, known: Tensor) -> Tensor:
+        """Squared errors of codes, velocity and measures, over the frames ``[B, T]`` that are present and not known.
+
+        Known frames are what they are: their error is none. The velocity to and from them counts, so that what is
+        sampled continues what is known.
+        """
         settings, statistics = self.settings, self.statistics
+        error = error.masked_fill(known[..., None], 0.0)
         energy = statistics.code_deviation**settings.energy_power
         error_of_codes = error * (energy / energy.mean()).sqrt()
         to_measures = statistics.code_deviation[:, None] * self.space.code_to_measures.to(self.device)
         error_of_measures = error @ (to_measures / statistics.measure_deviation)
-        pairs = counted[:, 1:] & counted[:, :-1]
+        counted = present & ~known
+        pairs = present[:, 1:] & present[:, :-1] & (counted[:, 1:] | counted[:, :-1])
         moving = _mean_square(error_of_codes.diff(dim=1), pairs)
         moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
         still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(error_of_measures, counted)

@@ -51,7 +51,7 @@ def test_padding_changes_nothing() -> None:
     network = denoiser(alignment_half_width=0)
     noisy, heard, time = drawn(2, 20, CODES), drawn(2, 20, 16), torch.full((2, 20), 0.3)
     present = torch.arange(20).expand(2, 20) < 12
-    padded = network(noisy, time, heard, present)[:, :12]
+    padded = network(noisy, time, heard, present=present)[:, :12]
     assert torch.allclose(padded, network(noisy[:, :12], time[:, :12], heard[:, :12]), atol=1e-5)
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from facetalk.bundle import write_bundle
 from facetalk.errors import Cancelled, UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.samplers import KnownFrames
+from facetalk.motion.style import STYLE_SIZE, Style
 from facetalk.motion.takes import (
     MotionModel,
     SamplingSettings,
@@ -260,3 +261,23 @@ def test_a_seam_takes_up_what_the_window_before_foresaw(model: MotionModel) -> N
     assert torch.equal(take[:emitted], foreseen[:emitted])
     deviation = (take[emitted : SETTINGS.window] - foreseen[emitted:]).norm(dim=1)
     assert deviation[0] < 0.2 * deviation[-1]
+
+
+def test_a_model_without_styles_says_so(model: MotionModel) -> None:
+    with pytest.raises(UserError, match="knows no styles"):
+        model.sample(drawn(40, FEATURES), seed=0, style=Style(lips=1.2))
+
+
+def test_styles_change_a_take_alone_and_among_others() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MotionDenoiser(replace(CONFIG, style_size=STYLE_SIZE))
+        for layer in network.layers:
+            torch.nn.init.normal_(layer.self_norm.film.weight, std=0.1)  # type: ignore[union-attr, arg-type]
+    styled = MotionModel(
+        network, torch.zeros(CODES), torch.ones(CODES), CONTROLS, drawn(len(CONTROLS), CODES), SETTINGS
+    )
+    features, lively = drawn(100, FEATURES), Style(lips=2.0, recorded=True)
+    take = styled.sample(features, seed=3, style=lively)
+    assert not torch.allclose(take, styled.sample(features, seed=3))
+    assert torch.equal(take, torch.cat(list(styled.stream(features, seeds=[1, 3], style=lively)), dim=1)[1])

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from facetalk.bundle import read_bundle, write_bundle
+from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
@@ -168,12 +170,32 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
 def test_the_mean_of_the_loss_counts_neither_padding_nor_known_frames(corpus: Path, head: Path) -> None:
     training = prepared(corpus, head)
     training.start()
-    counted = torch.zeros(2, 10, dtype=torch.bool)
-    counted[0, :6] = True
+    present, known = torch.zeros(2, 10, dtype=torch.bool), torch.zeros(2, 10, dtype=torch.bool)
+    present[0, :6] = True
+    known[0, :2] = True
     error = torch.randn(2, 10, CODES, generator=torch.Generator().manual_seed(0))
-    changed = torch.where(counted[..., None], error, 100.0)
-    assert torch.equal(training._error(error, counted), training._error(changed, counted))
-    assert training._error(error, counted) > training._error(error / 2, counted)
+    changed = torch.where((present & ~known)[..., None], error, 100.0)
+    assert torch.equal(training._error(error, present, known), training._error(changed, present, known))
+    assert training._error(error, present, known) > training._error(error / 2, present, known)
+
+
+def test_a_jump_from_what_is_known_costs(corpus: Path, head: Path) -> None:
+    training = prepared(corpus, head)
+    training.start()
+    present, known = torch.ones(1, 10, dtype=torch.bool), torch.zeros(1, 10, dtype=torch.bool)
+    shifted = torch.ones(1, 10, CODES)
+    alone = training._error(shifted, present, known)
+    known[0, 0] = True
+    assert training._error(shifted, present, known) > alone
+
+
+def test_a_crop_that_is_scaled_is_said_to_move_as_much_more(corpus: Path, head: Path) -> None:
+    training = prepared(corpus, head)
+    training.settings = replace(training.settings, style_dropout=0.0)
+    styles = torch.stack([Style(lips=1.0, emotion="happy", strength=0.5).vector(), ANY_STYLE.vector()])
+    told = training._style(styles, torch.tensor([[1.2], [1.2]]), torch.Generator().manual_seed(0))
+    assert torch.allclose(told[0], Style(lips=1.2, emotion="happy", strength=0.5).vector())
+    assert torch.equal(told[1], styles[1])
 
 
 def test_batches_come_from_training_lines_alone(corpus: Path, head: Path) -> None:

@@ -29,6 +29,7 @@ class DenoiserConfig:
         alignment_half_width: frame i hears speech of the frames i - this .. i + this (the paper: 0).
         audio_kernel: frames that each of the audio encoder's two convolutions spans; odd.
         time_width: of the diffusion time's embedding.
+        style_size: numbers in a style vector; 0 for a network that knows no styles.
     """
 
     code_size: int
@@ -39,6 +40,7 @@ class DenoiserConfig:
     alignment_half_width: int = 3
     audio_kernel: int = 5
     time_width: int = 96
+    style_size: int = 0
 
 
 class MotionDenoiser(nn.Module):
@@ -52,23 +54,33 @@ class MotionDenoiser(nn.Module):
         self.config = config
         self.audio = AudioEncoder(config)
         self.time = TimeEmbedding(config.time_width)
+        self.style = nn.Linear(config.style_size, config.time_width, bias=False) if config.style_size else None
         self.enter = nn.Linear(config.code_size, config.width)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.code_size))
 
-    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, present: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        heard: Tensor,
+        style: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> Tensor:
         """Predict the clean codes.
 
         Args:
             noisy: ``[B, T, E]``.
             time: ``[B, T]``, in [0, 1]; 0 marks a frame that is clean.
             heard: ``[B, T, W]`` from ``audio`` or ``audio.silence``.
+            style: ``[B, style_size]``, or ``[1, style_size]`` for all; ``None`` where the network knows no styles.
             present: ``[B, T]`` bool, false where a shorter motion is padded; ``None``: all frames count.
         """
         frames = noisy.shape[1]
         # Few times are distinct (one per motion, and 0 for known frames): embed each once, then hand out.
         distinct, place = torch.unique(time, return_inverse=True)
-        moment = Moment(self.time(distinct), place)
+        manner = None if self.style is None or style is None else self.style(style)
+        moment = Moment(self.time(distinct), place, manner)
         rotation = rotary_angles(frames, self.config.width // self.config.heads, noisy.device)
         alignment = alignment_mask(frames, self.config.alignment_half_width, noisy.device)
         attended = None if present is None else present[:, None, None, :]
@@ -81,20 +93,22 @@ class MotionDenoiser(nn.Module):
 class GuidedDenoiser:
     """A denoiser that hears given speech, with classifier-free guidance (Ho and Salimans, 2022).
 
-    The answer is ``without + guidance * (with - without)``; both are computed as one batch. At guidance 1
-    only the answer with speech is needed, and only that is computed.
+    The answer is ``without + guidance * (with - without)``; both are computed as one batch, in the same style. At
+    guidance 1 only the answer with speech is needed, and only that is computed.
     """
 
-    def __init__(self, network: MotionDenoiser, heard: Tensor, guidance: float) -> None:
+    def __init__(self, network: MotionDenoiser, heard: Tensor, guidance: float, style: Tensor | None = None) -> None:
+        """Hear ``heard`` ``[B, T, W]`` with this guidance; one style ``[1, style_size]`` for all."""
         self.network = network
         self.guidance = guidance
+        self.style = style
         self.heard = heard if guidance == 1.0 else torch.cat([heard, network.audio.silence(heard)])
 
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
         if self.guidance == 1.0:
-            return self.network(noisy, time, self.heard)
-        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard)
+            return self.network(noisy, time, self.heard, self.style)
+        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.style)
         with_speech, without = both.chunk(2)
         return torch.lerp(without, with_speech, self.guidance)
 
@@ -134,10 +148,17 @@ class AudioEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class Moment:
-    """Diffusion times: ``embedding`` ``[K, time_width]`` of the distinct, ``place`` ``[B, T]`` of each."""
+    """What rules a step: the diffusion time of every frame, and the style of every motion.
+
+    Attributes:
+        embedding: of the distinct times ``[K, time_width]``.
+        place: of every frame among them ``[B, T]``.
+        manner: the style's embedding ``[B, time_width]``, or one for all, or none.
+    """
 
     embedding: Tensor
     place: Tensor
+    manner: Tensor | None
 
 
 class TimeEmbedding(nn.Module):
@@ -157,7 +178,7 @@ class TimeEmbedding(nn.Module):
 
 
 class FilmNorm(nn.Module):
-    """Layer norm whose scale and shift come from the diffusion time (Perez et al., "FiLM", 2018)."""
+    """Layer norm whose scale and shift come from diffusion time and style (Perez et al., "FiLM", 2018)."""
 
     def __init__(self, width: int, time_width: int) -> None:
         super().__init__()
@@ -167,8 +188,11 @@ class FilmNorm(nn.Module):
         nn.init.zeros_(self.film.bias)
 
     def forward(self, hidden: Tensor, moment: Moment) -> Tensor:
-        """Normalise ``[B, T, W]`` and modulate every frame for its time."""
-        scale, shift = self.film(moment.embedding)[moment.place].chunk(2, dim=-1)
+        """Normalise ``[B, T, W]`` and modulate every frame for its time and style."""
+        film = self.film(moment.embedding)[moment.place]
+        if moment.manner is not None:
+            film = film + functional.linear(moment.manner, self.film.weight)[:, None]
+        scale, shift = film.chunk(2, dim=-1)
         return torch.addcmul(shift, self.norm(hidden), 1 + scale)
 
 

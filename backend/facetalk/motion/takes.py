@@ -21,6 +21,7 @@ from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser
 from facetalk.motion.samplers import KnownFrames, SamplingStep, dpm_solver_2m
 from facetalk.motion.schedule import sampling_times
+from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
 
 MOTION_RATE = 50  # codes per second
@@ -142,11 +143,14 @@ class MotionModel:
         seed: int,
         guidance: float | None = None,
         steps: int | None = None,
+        style: Style = ANY_STYLE,
         known: KnownFrames | None = None,
         callback: TakeCallback | None = None,
     ) -> Tensor:
         """A whole take: codes ``[T, E]``; arguments as for ``stream``."""
-        chunks = self.stream(features, seeds=[seed], guidance=guidance, steps=steps, known=known, callback=callback)
+        chunks = self.stream(
+            features, seeds=[seed], guidance=guidance, steps=steps, style=style, known=known, callback=callback
+        )
         return torch.cat([chunk[0] for chunk in chunks])
 
     def stream(
@@ -157,6 +161,7 @@ class MotionModel:
         seeds: Sequence[int],
         guidance: float | None = None,
         steps: int | None = None,
+        style: Style = ANY_STYLE,
         known: KnownFrames | None = None,
         callback: TakeCallback | None = None,
     ) -> Iterator[Tensor]:
@@ -169,6 +174,7 @@ class MotionModel:
             seeds: K takes; the same seed gives bit-equal codes on the same machine, alone or among others.
             guidance: weight of the speech, ``None`` for the bundle's.
             steps: denoising steps per window, ``None`` for the bundle's.
+            style: how the face performs.
             known: frames to keep, codes ``[T, E]`` and mask ``[T]``; they come out bit-equal.
             callback: called after every denoising step; may raise to stop.
 
@@ -185,8 +191,9 @@ class MotionModel:
         guidance = self.settings.guidance if guidance is None else guidance
         steps = self.settings.steps if steps is None else steps
         self._check(frames, guidance, steps, known)
+        self._check_style(style)
         pieces = FeatureReader(iter(features), self.denoiser.config.feature_size)
-        sampling = _Sampling(tuple(seeds), guidance, sampling_times(steps), known, callback)
+        sampling = _Sampling(tuple(seeds), guidance, sampling_times(steps), style, known, callback)
         return self._windows(pieces, frames, sampling)
 
     def edit(
@@ -198,6 +205,7 @@ class MotionModel:
         seed: int,
         guidance: float | None = None,
         steps: int | None = None,
+        style: Style = ANY_STYLE,
         callback: TakeCallback | None = None,
     ) -> Tensor:
         """Sample some frames of a take again.
@@ -232,6 +240,7 @@ class MotionModel:
             seed=seed,
             guidance=guidance,
             steps=steps,
+            style=style,
             known=KnownFrames(around, kept),
             callback=callback,
         )
@@ -250,6 +259,11 @@ class MotionModel:
             raise UserError(f"A take needs at least 1 denoising step, not {steps}: raise the steps.")
         if not math.isfinite(guidance) or guidance < 0:
             raise UserError(f"Guidance {guidance} is out of range: choose a value of 0 or more.")
+
+    def _check_style(self, style: Style) -> None:
+        style.require_sensible()
+        if style != ANY_STYLE and not self.denoiser.config.style_size:
+            raise UserError("This motion model knows no styles: leave the style out, or choose a model that does.")
 
     def _windows(self, features: FeatureReader, frames: int, sampling: "_Sampling") -> Iterator[Tensor]:
         settings = self.settings
@@ -299,7 +313,11 @@ class MotionModel:
         heard = self.denoiser.audio(features.read(window.start, window.stop)[None].to(self.code_mean))
         size = len(self.code_mean)
         noise = torch.stack([frame_noise(seed, window.start, window.stop, size) for seed in sampling.seeds])
-        guided = GuidedDenoiser(self.denoiser, heard.expand(len(noise), -1, -1), sampling.guidance)
+        style = None
+        if self.denoiser.config.style_size:
+            # One row for all takes: a take must not depend on how many are sampled beside it.
+            style = sampling.style.vector().to(self.code_mean)[None]
+        guided = GuidedDenoiser(self.denoiser, heard.expand(len(noise), -1, -1), sampling.guidance, style)
         return dpm_solver_2m(guided, noise.to(self.code_mean.device), sampling.times, known=known, callback=callback)
 
 
@@ -309,6 +327,7 @@ class _Sampling(NamedTuple):
     seeds: tuple[int, ...]
     guidance: float
     times: Tensor
+    style: Style
     known: KnownFrames | None
     callback: TakeCallback | None
 
