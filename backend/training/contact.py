@@ -1,11 +1,20 @@
-"""Where the scans' lips and lids do not meet: closing what is left of a gap, parting what crosses."""
+"""Where the scans' lips and lids meet: the weights that close them, and the head's own rule of contact."""
+
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from facetalk.evaluation.contact import COLUMNS, ContactBand, contact_gap, rims
+from facetalk.evaluation.contact import ContactBand
+from facetalk.head.contact import Rims
+from training.rims import RimGrid
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+COLUMNS = 21  # stations along a rim line, between the corners
 
 
 def smallest_closing_weight(head: Array, shape: Array, band: ContactBand, low: float, high: float) -> float:
@@ -20,43 +29,44 @@ def smallest_closing_weight(head: Array, shape: Array, band: ContactBand, low: f
     return high
 
 
-def remaining_gap(head: Array, band: ContactBand, most: float) -> Array:
-    """What one weight leaves open along a band, ``[COLUMNS]``: nothing where rims cross, ``most`` at most."""
-    gap = contact_gap(head[None], band)[0]
-    gap[~np.isfinite(gap)] = 0.0
-    gap = np.clip(gap, 0.0, most)
-    # A single column sees few vertices; the rim is a smooth line.
-    padded = np.pad(gap, 1, mode="edge")
-    return np.asarray(np.maximum(gap, 0.25 * padded[:-2] + 0.5 * gap + 0.25 * padded[2:]))
+def contact_gap(posed: Array, band: ContactBand) -> Array:
+    """Vertical gap ``[N, COLUMNS]`` between the rims of a band on heads ``[N, V, 3]``; negative where they cross."""
+    left, right = (posed[:, corner, 0] for corner in band.corners)
+    x = left[:, None] + (right - left)[:, None] * np.linspace(0.10, 0.90, COLUMNS)
+    half_width = 0.75 * (right - left)[:, None, None] / COLUMNS
+    extreme = []
+    for vertices, sign in ((band.upper, 1.0), (band.lower, -1.0)):
+        off_column = np.abs(posed[:, None, vertices, 0] - x[..., None]) > half_width
+        height = np.where(off_column, np.inf, sign * posed[:, None, vertices, 1])
+        extreme.append(sign * height.min(axis=-1))
+    return np.asarray(extreme[0] - extreme[1])
 
 
-def close_gap(posed: Array, band: ContactBand, gap: Array) -> None:
-    """Draw both rims to their middle by half of ``gap [N, COLUMNS]`` each, in place."""
-    top, bottom, x = rims(posed, band)
-    _shift(posed, band, x, 0.5 * (top + bottom), -gap)
+@dataclass(frozen=True)
+class KitContact:
+    """Two facing rims of a kit of heads in one topology.
 
+    Attributes:
+        grid: their vertices ``[2, R, C]``.
+        rims: on the mean head.
+        near, gains: of ``Rims.bind``.
+    """
 
-def part_crossing(posed: Array, band: ContactBand, allowed: float = 0.0) -> None:
-    """Where the rims cross by more than ``allowed``, part them by the rest, in place."""
-    top, bottom, x = rims(posed, band)
-    overlap = np.maximum(bottom - top - allowed, 0.0)
-    overlap[~np.isfinite(overlap)] = 0.0
-    ends = np.minimum(np.arange(COLUMNS), np.arange(COLUMNS)[::-1])
-    overlap *= np.clip(ends / 4.0, 0.0, 1.0)  # the rims join at the corners: nothing to separate there
-    _shift(posed, band, x, 0.5 * (top + bottom), overlap)
+    grid: Indices
+    rims: Rims
+    near: Tensor
+    gains: Tensor
 
+    @classmethod
+    def of(cls, name: str, mean: Array, skin: Indices, grid: RimGrid) -> "KitContact":
+        """The contact of the rims of a name on a mean head ``[V, 3]`` in canonical pose; its skin moves."""
+        points = torch.from_numpy(mean)
+        rims = Rims.of(name, points[torch.from_numpy(grid.vertices)], grid.line)
+        movable = torch.zeros(len(mean), dtype=torch.bool)
+        movable[torch.from_numpy(skin)] = True
+        return cls(grid.vertices, rims, *rims.bind(points, movable))
 
-def _shift(posed: Array, band: ContactBand, x: Array, line: Array, amount: Array) -> None:
-    """Part the rims by ``amount [N, COLUMNS]`` (negative closes), fading with distance from the rim line."""
-    for frame in np.flatnonzero(np.abs(amount).max(axis=1) > 0.0):
-        known = np.isfinite(line[frame])
-        if not known.any():
-            continue
-        corners = posed[frame, list(band.corners), 0]
-        stations, shifts = np.array([corners[0], *x[frame], corners[1]]), np.array([0.0, *amount[frame], 0.0])
-        for vertices, sign in ((band.upper, 0.5), (band.lower, -0.5)):
-            position = posed[frame, vertices]
-            shift = np.interp(position[:, 0], stations, shifts)
-            rim_height = np.interp(position[:, 0], x[frame][known], line[frame][known])
-            fade = np.exp(-(((position[:, 1] - rim_height) / band.reach) ** 2))
-            posed[frame, vertices, 1] += sign * shift * fade
+    def resolve(self, posed: Array, touching: Tensor) -> None:
+        """Part what crosses and close what is all but shut (``touching [N]``) on heads ``[N, V, 3]``, in place."""
+        widening = self.rims.widenings(torch.from_numpy(posed[:, self.grid]), touching.double())
+        posed[:, self.near.numpy(), 1] += (widening @ self.gains).numpy()

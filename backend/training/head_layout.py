@@ -10,6 +10,7 @@ from facetalk.head.head import MEASURING_POINTS
 from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads
 from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
+from training.rims import LIP_LOOPS, RimGrid
 from training.training_heads import CODE_SIZE_IDENTITY, TrainingHeads
 
 Array = NDArray[np.float64]
@@ -29,8 +30,6 @@ EAR_VERTICES = {
 SPREAD_POINTS = 160
 EYEBALL_POINTS = 80
 LID_POINTS = 24  # along either rim of an eye opening
-# Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
-LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
 CODE_ENERGY_KEPT = 0.999999  # of the weighted displacement of all rig controls
 UNIT_POSE = ("jawOpen", 0.2)  # a pose of this size has a code of norm 1
 
@@ -45,6 +44,7 @@ class HeadLayout:
         outer_eyes: vertices of the outer eye corners, left and right.
         eyeballs: some vertices of either eyeball's surface, left and right ``[2, K]``.
         gaze: unit directions in which they look at rest ``[2, 3]``.
+        rims: lips and lids, by the names of ``facetalk.head.contact.RIMS``.
         importance: weight of every vertex ``[V]`` in expression codes and in training; 0 where it is not used.
         rig_to_code: the linear map ``[R, E]`` from rig weights to expression codes.
     """
@@ -54,6 +54,7 @@ class HeadLayout:
     outer_eyes: tuple[int, int]
     eyeballs: Indices
     gaze: Array
+    rims: dict[str, RimGrid]
     importance: Array
     rig_to_code: Array
 
@@ -69,6 +70,7 @@ def lay_out(heads: IctHeads) -> HeadLayout:
         outer_eyes=(IBUG_VERTICES[45], IBUG_VERTICES[36]),
         eyeballs=np.stack([_some(heads.eyes[side]) for side in ("left", "right")]),
         gaze=np.stack([heads.gaze(heads.neutral, side) for side in ("left", "right")]),
+        rims=heads.rims,
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )

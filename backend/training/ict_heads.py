@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.crossings import sphere
+from facetalk.head.contact import TOUCHING_LIPS, blink_touching
 from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN, rotations
-from training.contact import close_gap, part_crossing, remaining_gap, smallest_closing_weight
+from training.contact import KitContact, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
+from training.quad_loops import QuadLoops
 from training.rig import PUPIL_CONTROLS, RIG_CONTROLS, TONGUE_CONTROLS
+from training.rims import LIP_LOOPS, RimGrid, lid_rims, lip_rims
 from training.training_heads import CODE_SIZE_IDENTITY, PARTS, Calibration
 
 Array = NDArray[np.float64]
@@ -47,11 +49,10 @@ IBUG_VERTICES: tuple[int, ...] = (
     *(5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966),
 )
 
+LID_EDGES = ((37, 39), (44, 42))  # iBUG points on the upper lid's edge and at the inner corner, right and left
 CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
 FREEWAY = 0.07  # of the jaw's drop: people's teeth rest a little apart, the kit's run through each other
-LID_OVERLAP = 0.03 * UNITS_PER_CENTIMETRE  # of closed lids, so that no eye shows between them
 LIP_FILM = 0.04 * UNITS_PER_CENTIMETRE  # kept between lips and teeth
-WIDEST_CLOSED = {"lips": 0.06 * UNITS_PER_CENTIMETRE, "lids": 0.25 * UNITS_PER_CENTIMETRE}  # gaps taken for closed
 
 
 class IctHeads:
@@ -94,6 +95,11 @@ class IctHeads:
         self.lips = self._lip_band()
         self.lids = {side: self._lid_band(side) for side in ("left", "right")}
         self._around_mouth = self._near_lips(3.5)
+        self.rims = self._rim_grids()
+        average = np.zeros(CODE_SIZE_IDENTITY)
+        mean = self.canonical(average, self.calibrate(average))
+        skin = self.vertices_of["skin"]
+        self._contacts = {name: KitContact.of(name, mean, skin, grid) for name, grid in self.rims.items()}
 
     @classmethod
     def load(cls, folder: Path) -> "IctHeads":
@@ -112,16 +118,12 @@ class IctHeads:
         close = self.controls[RIG_CONTROLS.index("mouthClose")]
         seal = smallest_closing_weight(head, close, self.lips, -0.1, 0.25)
         sealed = head + seal * close
-        blinks, open_lids = [], []
+        blinks = []
         for side, name in (("left", "eyeBlink_L"), ("right", "eyeBlink_R")):
             shape = self.controls[RIG_CONTROLS.index(name)]
             gain = smallest_closing_weight(sealed, shape, self.lids[side], 0.6, 1.8)
             blinks.append(gain)
-            gap = remaining_gap(sealed + gain * shape, self.lids[side], WIDEST_CLOSED["lids"])
-            # Columns see but a few vertices of slanting rims: what is sure to close also closes its neighbours.
-            open_lids.append(maximum_filter1d(gap, 3) + LID_OVERLAP)
-        open_lips = remaining_gap(sealed, self.lips, WIDEST_CLOSED["lips"])
-        return Calibration(seal, blinks[0], blinks[1], open_lips, open_lids[0], open_lids[1])
+        return Calibration(seal, blinks[0], blinks[1])
 
     def pose(self, code: Array, calibration: Calibration, weights: Array) -> Array:
         """Pose one identity.
@@ -134,6 +136,21 @@ class IctHeads:
         Returns:
             Vertices ``[N, V, 3]``.
         """
+        posed, blinks = self._pose_freely(code, calibration, weights)
+        for side in ("left", "right"):
+            self._contacts[f"lids_{side}"].resolve(posed, blink_touching(torch.from_numpy(blinks[side])))
+        self._contacts["lips"].resolve(posed, torch.full((len(posed),), TOUCHING_LIPS))
+        self._keep_before(posed)
+        return posed
+
+    def _keep_before(self, posed: Array) -> None:
+        """Keep lids before the eyeballs and lips before the teeth, in place."""
+        for side in ("left", "right"):
+            self._keep_lids_outside(posed, side)
+        self._keep_lips_before_teeth(posed)
+
+    def _pose_freely(self, code: Array, calibration: Calibration, weights: Array) -> tuple[Array, dict[str, Array]]:
+        """Vertices ``[N, V, 3]``, whatever goes through what, and how far eyes blink ``[N]`` by side."""
         weights = np.array(weights, dtype=np.float64)
         look = {
             name: weights[:, RIG_CONTROLS.index(name)].copy() for name in RIG_CONTROLS if name.startswith("eyeLook")
@@ -148,19 +165,15 @@ class IctHeads:
         posed: Array = head[None] + (weights @ flat).reshape(len(weights), -1, 3)
         for part in ("lower_teeth", "mouth"):
             posed[:, self.vertices_of[part]] += FREEWAY * self.jaw_drop[self.vertices_of[part]]
-        for side, gap in (("left", calibration.open_left), ("right", calibration.open_right)):
+        for side in ("left", "right"):
             self._turn_eyeball(posed, head, side, look)
-            close_gap(posed, self.lids[side], np.clip(blinks[side], 0.0, 1.0)[:, None] * gap)
-            part_crossing(posed, self.lids[side], LID_OVERLAP)
-            self._keep_lids_outside(posed, side)
-        close_gap(posed, self.lips, np.tile(calibration.open_lips, (len(posed), 1)))
-        part_crossing(posed, self.lips)
-        self._keep_lips_before_teeth(posed)
-        return posed
+        return posed, blinks
 
     def canonical(self, code: Array, calibration: Calibration) -> Array:
-        """The head ``[V, 3]`` in canonical pose: mouth slightly open, eyes open."""
-        return self.pose(code, calibration, rig_weights(CANONICAL_POSE)[None])[0]
+        """The head ``[V, 3]`` in canonical pose: mouth slightly open, eyes open, so that there is no contact."""
+        posed, _ = self._pose_freely(code, calibration, rig_weights(CANONICAL_POSE)[None])
+        self._keep_before(posed)
+        return np.asarray(posed[0])
 
     def eye_opening(self, head: Array, side: str) -> tuple[Array, Array]:
         """Upper and lower rim of an eye's opening on a head ``[V, 3]``, as ``training.eye_opening`` finds them."""
@@ -294,12 +307,22 @@ class IctHeads:
         distance = _distance_to_polyline(self.neutral[skin], self.neutral[inner])
         return np.asarray(skin[distance < centimetres * UNITS_PER_CENTIMETRE])
 
+    def _rim_grids(self) -> dict[str, RimGrid]:
+        """The rims of lips and lids, by the names of ``facetalk.head.contact.RIMS``."""
+        loops = QuadLoops(self.skin_quads)
+        right, left = ((IBUG_VERTICES[edge], IBUG_VERTICES[corner]) for edge, corner in LID_EDGES)
+        return {
+            "lips": lip_rims(loops, self.neutral, *LIP_LOOPS[0]),
+            "lids_left": lid_rims(loops, self.neutral, *left),
+            "lids_right": lid_rims(loops, self.neutral, *right),
+        }
+
     def _lip_band(self) -> ContactBand:
         near = self._near_lips(1.4)
         corner_drop = self.jaw_drop[IBUG_VERTICES[60], 1]
         falls = self.jaw_drop[near, 1] < corner_drop
         corners = (IBUG_VERTICES[60], IBUG_VERTICES[64])
-        return ContactBand(near[~falls], near[falls], corners, 0.9 * UNITS_PER_CENTIMETRE)
+        return ContactBand(near[~falls], near[falls], corners)
 
     def _lid_band(self, side: str) -> ContactBand:
         first = 42 if side == "left" else 36
@@ -313,7 +336,7 @@ class IctHeads:
             (fall[near] <= 0.0) & (self.neutral[near, 1] > level + 0.1 * UNITS_PER_CENTIMETRE)
         )
         corners = sorted((int(rim[0]), int(rim[3])), key=lambda vertex: float(self.neutral[vertex, 0]))
-        return ContactBand(near[is_upper], near[~is_upper], (corners[0], corners[1]), 0.35 * UNITS_PER_CENTIMETRE)
+        return ContactBand(near[is_upper], near[~is_upper], (corners[0], corners[1]))
 
 
 def rig_weights(pose: dict[str, float]) -> Array:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+LONGEST = 60  # vertices of an open chain that are walked
+
 
 class QuadLoops:
     """Walks edge loops.
@@ -40,6 +42,13 @@ class QuadLoops:
             if following == first:
                 return path
             path.append(following)
+
+    def walk(self, first: int, second: int) -> list[int]:
+        """The edge chain that begins with ``first`` and ``second``, up to an irregular vertex or ``LONGEST``."""
+        path = [first, second]
+        while len(path) < LONGEST and (following := self._opposite(path[-2], path[-1])) is not None:
+            path.append(following)
+        return path
 
     def _opposite(self, before: int, vertex: int) -> int | None:
         if len(self.neighbours[vertex]) != 4:

@@ -10,16 +10,17 @@ from scipy.spatial import cKDTree
 
 from facetalk.topology.surface_fit import fit_to_surface, umbrella, warp
 from training.eye_opening import eye_opening
-from training.head_layout import LIP_LOOPS, landmark_vertices
+from training.head_layout import landmark_vertices
 from training.ict_heads import IctHeads, rig_weights
 from training.makehuman import MakeHuman
 from training.quad_loops import QuadLoops, mouth_loop, quarter_position
+from training.rims import LIP_LOOPS
 from training.training_heads import CODE_SIZE_IDENTITY
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-# Midline vertices (upper lip, lower lip) of MakeHuman's edge loops that answer to ``head_layout.LIP_LOOPS``.
+# Midline vertices (upper lip, lower lip) of MakeHuman's edge loops that answer to ``rims.LIP_LOOPS``.
 OWN_LIP_LOOPS = ((474, 493), (520, 523), (554, 557))
 # Single points: MakeHuman vertex -> landmark of the training heads.
 POINTS = {297: "ibug_30", 5072: "ibug_33", 455: "ibug_51", 496: "ibug_57", 132: "ibug_27"}

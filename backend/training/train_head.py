@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 STAGES = ("warp", "shape", "hair", "expression")
 RECIPES = {  # minutes of each stage
-    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 68.0},
+    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 88.0},
     "gpu": {"warp": 5.0, "shape": 4.0, "hair": 3.0, "expression": 6.0},
 }
 
@@ -116,6 +116,7 @@ class HeadTraining:
             "expression_size": int(self.layout.rig_to_code.shape[1]),
             "sizes": {name: getattr(settings, name) for name in (*anchors, *widths)},
             "landmarks": list(self.layout.landmarks),
+            "rim_lines": {name: rims.line for name, rims in self.layout.rims.items()},
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
         }
@@ -196,6 +197,7 @@ class HeadTraining:
         tensors["landmarks"] = as_tensor(self.mean[landmarks])
         tensors["eyeballs"] = as_tensor(self.mean[self.layout.eyeballs])
         tensors["gaze"] = as_tensor(self.layout.gaze)
+        tensors |= {f"rims.{name}": as_tensor(self.mean[rims.vertices]) for name, rims in self.layout.rims.items()}
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
             # Where things are stays float32: in half precision an anchor is off by up to 0.06 mm.
             for key, value in network.state_dict().items():

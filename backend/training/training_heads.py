@@ -24,15 +24,11 @@ class Calibration:
     Attributes:
         lip_seal: weight of ``mouthClose`` at rest.
         blink_left, blink_right: weight of a full blink.
-        open_lips, open_left, open_right: the gaps ``[COLUMNS]`` which these weights leave along lips and lids.
     """
 
     lip_seal: float
     blink_left: float
     blink_right: float
-    open_lips: Array
-    open_left: Array
-    open_right: Array
 
 
 class TrainingHeads(Protocol):

@@ -49,7 +49,7 @@ def ball_faces() -> HeldOutHeads:
         parts.append(np.zeros(len(row), dtype=np.int64))
         first = balls + number * len(row)
         upper = np.arange(first, first + RIM_POINTS)
-        bands[BANDS[number]] = ContactBand(upper, upper + RIM_POINTS, (first, first + RIM_POINTS - 1), 0.01)
+        bands[BANDS[number]] = ContactBand(upper, upper + RIM_POINTS, (first, first + RIM_POINTS - 1))
     points, part_of_vertex = np.concatenate(vertices), np.concatenate(parts)
     codes = np.array([[0.5, 0.0], [-0.5, 0.0]], dtype=np.float32)
     canonical = np.stack([grown(points, part_of_vertex, balls, code[0]) for code in codes]).astype(np.float32)

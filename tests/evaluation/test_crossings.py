@@ -1,22 +1,53 @@
 """Crossings that are known, on faces made of balls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import trimesh
 
+from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.crossings import TOLERANCE, Array, Indices, crossings, sphere
-from facetalk.evaluation.held_out_heads import LOWER_TEETH
+from facetalk.evaluation.held_out_heads import LOWER_TEETH, HeldOutHeads
 from tests.evaluation.ball_faces import CENTRES, RADII, ball_faces
 
 FACES = ball_faces()
 REST = FACES.posed[0, 0].astype(np.float64)
+FOLD = (0.06, 0.016, 0.018)  # head units
 SAFE, TOO_MUCH = 0.8 * TOLERANCE, 1.3 * TOLERANCE
 
 
-def found(head: Array) -> set[str]:
+def found(head: Array, faces: HeldOutHeads = FACES, rest: Array = REST) -> set[str]:
     """What crosses on a head, which comes as the second of three frames."""
-    frames = crossings(FACES, np.stack([REST, head, REST]))
+    frames = crossings(faces, np.stack([rest, head, rest]))
     assert all(flags.tolist() in ([False] * 3, [False, True, False]) for flags in frames.values())
     return {name for name, flags in frames.items() if flags[1]}
+
+
+def with_folds(band: str, slope: float) -> tuple[HeldOutHeads, Array]:
+    """The faces with two folds of flesh for a band, and their vertices: they just meet, along a seam that slopes."""
+    box = trimesh.creation.box(FOLD).subdivide().subdivide().subdivide()
+    rims = FACES.bands[band]
+    vertices, skin = [REST], [FACES.triangles["skin"]]
+    folds = []
+    for sign in (0.5, -0.5):
+        first = sum(len(each) for each in vertices)
+        place = box.vertices + np.array([0.0, sign * FOLD[1], 0.0])
+        place[:, 1] += slope * place[:, 0]
+        vertices.append(place + REST[rims.upper].mean(axis=0))
+        skin.append(box.faces + first)
+        folds.append(np.arange(first, first + len(place)))
+    rest = np.concatenate(vertices)
+    more = np.ones(len(rest) - len(REST), dtype=np.bool_)
+    left, right = (int(folds[0][index]) for index in (box.vertices[:, 0].argmin(), box.vertices[:, 0].argmax()))
+    return replace(
+        FACES,
+        held_out=replace(FACES.held_out, canonical=rest[None].astype(np.float32)),
+        part_of_vertex=np.concatenate([FACES.part_of_vertex, np.zeros(len(more), dtype=np.int64)]),
+        triangles={**FACES.triangles, "skin": np.concatenate(skin).astype(np.int64)},
+        regions={name: np.concatenate([flags, more]) for name, flags in FACES.regions.items()},
+        bands={**FACES.bands, band: ContactBand(folds[0], folds[1], (left, right))},
+    ), rest
 
 
 def moved(vertices: Indices, to: Array) -> Array:
@@ -29,16 +60,28 @@ def test_a_face_at_rest_has_none() -> None:
     assert found(REST) == set()
 
 
-@pytest.mark.parametrize(("band", "name"), [("lips", "lips through lips"), ("lids_left", "lids through lids")])
-def test_rims_that_overlap_cross(band: str, name: str) -> None:
-    upper = FACES.bands[band].upper
+@pytest.mark.parametrize(("band", "name"), [("lips", "lips through lips"), ("lids_right", "lids through lids")])
+@pytest.mark.parametrize("slope", [0.0, 0.4])
+def test_folds_of_flesh_that_overlap_cross_however_their_seam_lies(band: str, name: str, slope: float) -> None:
+    faces, rest = with_folds(band, slope)
+    upper = faces.bands[band].upper
     for depth, expected in ((SAFE, set()), (TOO_MUCH, {name}), (-TOO_MUCH, set())):
-        assert found(moved(upper, REST[upper] - [0.0, depth, 0.0])) == expected
+        head = rest.copy()
+        head[upper, 1] -= depth * np.hypot(1.0, slope)  # as deep as that along the seam's normal
+        assert found(head, faces, rest) == expected
 
 
-def test_a_single_vertex_of_a_rim_is_no_crossing() -> None:
-    vertex = FACES.bands["lips"].upper[30:31]
-    assert found(moved(vertex, REST[vertex] - [0.0, 1.25 * TOLERANCE, 0.0])) == set()
+def test_a_fold_that_hangs_before_the_other_does_not_cross_it() -> None:
+    faces, rest = with_folds("lips", 0.0)
+    rest[faces.bands["lips"].upper] += [0.0, -TOO_MUCH, FOLD[2]]
+    assert found(rest, faces, rest) == set()
+
+
+def test_what_overlaps_unseen_is_no_crossing() -> None:
+    faces, rest = with_folds("lips", 0.0)
+    rest[faces.bands["lips"].upper, 1] -= TOO_MUCH
+    hidden = replace(faces, regions={**faces.regions, "head": np.zeros(len(rest), dtype=np.bool_)})
+    assert not crossings(hidden, rest[None])["lips through lips"].any()
 
 
 @pytest.mark.parametrize("side", [0, 1])

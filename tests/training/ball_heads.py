@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from facetalk.head.contact import RIMS
 from facetalk.head.head import MEASURING_POINTS
 from training.head_layout import HeadLayout, code_basis
 from training.quad_parts import box_sphere
 from training.rig import RIG_CONTROLS
+from training.rims import RimGrid
 from training.sculptures import Sculptures
 from training.shape_samples import Surface
 from training.training_heads import PARTS, Array, Calibration, Indices
@@ -39,7 +41,7 @@ class BallHeads:
         self.controls: Array = np.repeat(shifts, size, axis=1)
 
     def calibrate(self, code: Array) -> Calibration:
-        return Calibration(0.0, 1.0, 1.0, np.zeros(1), np.zeros(1), np.zeros(1))
+        return Calibration(0.0, 1.0, 1.0)
 
     def canonical(self, code: Array, calibration: Calibration) -> Array:
         return self.rest * (1.0 + GROWTH * code[0])
@@ -57,6 +59,8 @@ def ball_layout(heads: BallHeads) -> HeadLayout:
     skin = heads.vertices_of["skin"]
     position = heads.rest[skin]
     left, right = int(skin[position[:, 0].argmax()]), int(skin[position[:, 0].argmin()])
+    by_height = skin[position[:, 1].argsort()]
+    rims = RimGrid(np.stack([by_height[-6:].reshape(2, 3), by_height[:6].reshape(2, 3)]), line=0)  # never in contact
     importance = np.full(len(heads.rest), 1.0 / len(heads.rest))
     return HeadLayout(
         landmarks={f"point_{index}": index for index in range(4)},
@@ -64,6 +68,7 @@ def ball_layout(heads: BallHeads) -> HeadLayout:
         outer_eyes=(left, right),
         eyeballs=np.stack([heads.vertices_of["eyeballs"]] * 2),
         gaze=np.array([[0.0, 0.0, 1.0]] * 2),
+        rims=dict.fromkeys(RIMS, rims),
         importance=importance,
         rig_to_code=code_basis(heads, importance),
     )

@@ -29,7 +29,7 @@ POSES = len(CLOSURES) + EXPRESSIONS
 def ball_regions() -> HeadRegions:
     """The first vertices of the skin for every region and band."""
     skin = np.arange(len(HEADS.rest)) < 20
-    band = ContactBand(np.arange(5), np.arange(5, 10), (0, 4), 0.01)
+    band = ContactBand(np.arange(5), np.arange(5, 10), (0, 4))
     return HeadRegions({name: skin.copy() for name in REGIONS}, dict.fromkeys(BANDS, band))
 
 

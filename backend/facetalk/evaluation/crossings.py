@@ -1,12 +1,13 @@
 """Surfaces that go through each other where flesh and teeth never do."""
 
+from collections.abc import Sequence
+
 import igl
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facetalk.evaluation.contact import contact_gap
-from facetalk.evaluation.held_out_heads import EYEBALLS, LIDS, LIPS, LOWER_TEETH, UPPER_TEETH, HeldOutHeads
+from facetalk.evaluation.held_out_heads import EYEBALLS, LIDS, LIPS, LOWER_TEETH, SKIN, UPPER_TEETH, HeldOutHeads
 from facetalk.head import eyes
 
 Array = NDArray[np.float64]
@@ -14,7 +15,7 @@ Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 TOLERANCE = 0.0012  # head units, 0.3 mm: less is not seen
-MIDDLE = slice(3, -3)  # of a smoothed rim's columns; at the corners rims join, and upper and lower are one
+TWICE = 1.5  # windings: between those of flesh and of flesh within flesh
 FRONT = 0.25  # radii before an eyeball's centre from which on lids lie on it
 
 
@@ -32,8 +33,8 @@ def crossings(heads: HeldOutHeads, posed: Array) -> dict[str, Flags]:
     upper, lower = (heads.triangles[part] for part in (UPPER_TEETH, LOWER_TEETH))
     jaw = heads.part(LOWER_TEETH)
     return {
-        "lips through lips": _rims_cross(heads, posed, LIPS),
-        "lids through lids": np.any([_rims_cross(heads, posed, lids) for lids in LIDS], axis=0),
+        "lips through lips": np.array([_flesh_crosses(heads, head, [LIPS]) for head in posed]),
+        "lids through lids": np.array([_flesh_crosses(heads, head, LIDS) for head in posed]),
         "lids through eyeballs": np.any([_lids_cross(heads, posed, lids) for lids in LIDS], axis=0),
         "lips through teeth": np.array([_inside(head, lips, upper) or _inside(head, lips, lower) for head in posed]),
         "teeth through teeth": np.array([_inside(head, jaw, upper) for head in posed]),
@@ -46,13 +47,18 @@ def sphere(points: Array) -> tuple[Array, float]:
     return centre.numpy(), float(radius)
 
 
-def _rims_cross(heads: HeldOutHeads, posed: Array, band: str) -> Flags:
-    """Frames ``[T]`` in which rims overlap, seen from the front."""
-    gap = contact_gap(posed, heads.bands[band])
-    gap[~np.isfinite(gap)] = 0.0
-    # A single column sees few vertices; the rim is a smooth line.
-    smooth = 0.25 * gap[:, :-2] + 0.5 * gap[:, 1:-1] + 0.25 * gap[:, 2:]
-    return np.asarray((smooth[:, MIDDLE] < -TOLERANCE).any(axis=1))
+def _flesh_crosses(heads: HeldOutHeads, head: Array, bands: Sequence[str]) -> bool:
+    """Whether flesh about a head's rims is in two places at once, deeper than ``TOLERANCE``.
+
+    The skin is watertight: a point inside is wound about once, and twice where two folds of flesh overlap. A vertex
+    that is so even ``TOLERANCE`` back into its own flesh is that deep in the other.
+    """
+    rims = np.concatenate([side for band in bands for side in (heads.bands[band].upper, heads.bands[band].lower)])
+    seen = rims[heads.regions["head"][rims]]
+    skin = heads.triangles[SKIN]
+    normals = igl.per_vertex_normals(head, skin)[seen]
+    winding = igl.fast_winding_number(head, skin, head[seen] - TOLERANCE * normals)
+    return bool((winding > TWICE).any())
 
 
 def _lids_cross(heads: HeldOutHeads, posed: Array, lids: str) -> Flags:

@@ -121,7 +121,6 @@ def write_held_out_heads(folder: Path, heads: HeldOutHeads, source: dict[str, An
         config={
             "pose_kinds": list(heads.pose_kinds),
             "rig_controls": list(heads.rig_controls),
-            "reaches": {name: band.reach for name, band in heads.bands.items()},
         },
         tensors={name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()},
         licence="MIT",
@@ -175,7 +174,7 @@ def _shapes(bundle: Bundle, name: str) -> HeadShapes:
 def _band(bundle: Bundle, name: str, count: int) -> ContactBand:
     upper, lower = (_indices(bundle, f"bands.{name}.{rim}", (None,), count) for rim in ("upper", "lower"))
     left, right = _indices(bundle, f"bands.{name}.corners", (2,), count).tolist()
-    return ContactBand(upper, lower, (left, right), float(bundle.config["reaches"][name]))
+    return ContactBand(upper, lower, (left, right))
 
 
 def _numbers(bundle: Bundle, name: str, shape: tuple[int | None, ...]) -> Vertices:

@@ -18,6 +18,7 @@ PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 LID_FILM = 0.0014  # head units kept between lid and eyeball
 REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
 FRONT = 0.25  # radii in front of the middle where lids begin; what lies further back is the socket
+ENOUGH = 50  # points on a ball that give away where it is
 STEEPEST = 0.95  # of the ball's radius aside, beyond which pushing straight ahead would fling a point
 
 
@@ -102,6 +103,9 @@ def eye(
     centre, radius = sphere(shell)
     controls, code_to_rig = rig
     names = [f"{name}_{side}" for name in ("eyeLookDown", "eyeLookUp", "eyeLookIn", "eyeLookOut", "PupilDilate")]
+    own = points[parts[0] & ((points - centre).norm(dim=1) < REACH * radius)]
+    if len(own) >= ENOUGH:  # the points themselves say best where their ball is
+        centre, radius = sphere(own)
     distance = (points - centre).norm(dim=1)
     return Eye(
         centre=centre,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
+from facetalk.head.contact import LIDS, LIPS, RIMS, Contact, Rims
 from facetalk.head.expression_field import ExpressionField
 from facetalk.head.eyes import SIDES, Eye, eye
 from facetalk.head.identity_field import IdentityField
@@ -43,11 +44,13 @@ class HeadPoints:
     Attributes:
         points: canonical points ``[N, 3]``, head units.
         fields: the expression field's vector fields at the points, ``[K, N, 3]``.
+        contacts: what makes lips and lids meet.
         eyes: what turns eyeballs, and keeps lids before them.
     """
 
     points: Tensor
     fields: Tensor
+    contacts: tuple[Contact, ...]
     eyes: tuple[Eye, ...]
     _expression_field: ExpressionField
     _shape: Tensor
@@ -59,6 +62,8 @@ class HeadPoints:
         for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
             coefficients = self._expression_field.coefficients(chunk, self._shape)
             moved = self.points + displace(self.fields, coefficients)
+            for contact in self.contacts:
+                contact.resolve(moved, chunk, coefficients)
             for each in self.eyes:
                 each.turn(self.points, moved, chunk)
                 each.keep_lids_out(moved)
@@ -209,14 +214,36 @@ class Head:
         """Find canonical points ``[N, 3]`` of an identity on the mean head, and read the expression field there."""
         points, moving = points.to(self.device), self._moves_with[parts.to(self.device)]
         shape = identity[: self.shape_size]
-        fields = []
+        sources, fields = [], []
         for chunk, part in zip(points.split(POINTS_PER_CHUNK), moving.split(POINTS_PER_CHUNK), strict=True):
-            sources = self.identity_field.warp.backward_warp(chunk, part, shape, PREPARING_STEPS)
-            fields.append(self.expression_field.fields(sources, part, shape))
+            sources.append(self.identity_field.warp.backward_warp(chunk, part, shape, PREPARING_STEPS))
+            fields.append(self.expression_field.fields(sources[-1], part, shape))
         every = torch.cat(fields, dim=1)
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
-        return HeadPoints(points, every, self._eyes(points, moving, identity), self.expression_field, shape)
+        contacts = self._contacts(torch.cat(sources), moving, identity)
+        return HeadPoints(points, every, contacts, self._eyes(points, moving, identity), self.expression_field, shape)
+
+    def _contacts(self, sources: Tensor, moving: Tensor, identity: Tensor) -> tuple[Contact, ...]:
+        """Lips and lids of an identity, and which points ``[N, 3]`` of the mean head, of parts ``[N]``, they move."""
+        contacts = []
+        for name in RIMS:
+            mean = Rims.of(name, self._tensors[f"rims.{name}"].float(), self.config["rim_lines"][name])
+            rims = mean.through(sources, moving == 0)
+            flat = rims.grid.reshape(-1, 3)
+            skin = torch.zeros(len(flat), dtype=torch.long, device=self.device)
+            fields = self.expression_field.fields(flat, skin, identity[: self.shape_size])
+            near, gains = rims.bind(sources, moving == 0)
+            contacts.append(Contact(rims, self.carry(flat, skin, identity), fields, near, gains, self._blink(name)))
+        return tuple(contacts)
+
+    def _blink(self, rims: str) -> Tensor | None:
+        """Maps codes to the weight that shuts rims ``[E]``: lids have one."""
+        if rims == LIPS:
+            return None
+        side = SIDES[LIDS.index(rims)]
+        control = list(self.config["rig_controls"]).index(f"eyeBlink_{side}")
+        return self._tensors["code_to_rig"].float()[:, control]
 
     def _eyes(self, points: Tensor, moving: Tensor, identity: Tensor) -> tuple[Eye, ...]:
         """The eyes of an identity, and which of the points ``[N, 3]`` of parts ``[N]`` they have to do with."""
