@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from . import compat, face_object, hair_object, stage
 from .frame_stream import BackendError, ByteSource, Frame, Hair, Hello, StreamError, Topology, read_take
+from .head_motion import HeadMotion, apply_head_motion
 from .shape_keys import FrameWriter
 
 FIRST_FRAME = 1
@@ -36,13 +37,14 @@ class Still(NamedTuple):
     path: Path
 
 
-def build(source: ByteSource, sound: Path, blend: Path) -> None:
+def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotion | None = None) -> None:
     """Write a .blend from a record stream: face, shape keys, hair, sound, camera, lights.
 
     Args:
         source: records as in docs/protocol.md, read while they come.
-        sound: the speech, packed into the file.
+        sound: the speech, packed into the file; None for a silent one.
         blend: the file to write; a caller who may stop half way gives a temporary place.
+        motion: how the head turns.
 
     Raises:
         BackendError: the stream carries an error.
@@ -64,10 +66,14 @@ def build(source: ByteSource, sound: Path, blend: Path) -> None:
         elif isinstance(record, Frame):
             writer.write(record.index, record.vertices)
     writer.finish()
-    _add_sound(scene, sound)
+    if sound is not None:
+        _add_sound(scene, sound)
     scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
     scene.render.engine = WORKBENCH
     stage.build_stage(scene, _resting_vertices(face))
+    if motion is not None:
+        apply_head_motion(face, scene, motion, FIRST_FRAME)
+        scene.frame_set(FIRST_FRAME)
     _open_on_the_face()
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
 
@@ -162,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "build":
             with open(0, "rb") as source:
-                build(source, options.sound, options.blend)
+                motion = HeadMotion.read(options.head_motion) if options.head_motion else None
+                build(source, options.sound, options.blend, motion)
         else:
             _run_render(options, report)
     except (BackendError, StreamError) as error:
@@ -192,7 +199,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m blender_addon.headless", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("build", help="standard input's records become a .blend")
-    building.add_argument("--sound", type=Path, required=True)
+    building.add_argument("--sound", type=Path)
+    building.add_argument("--head-motion", type=Path, metavar="JSON", help="how the head turns: see head_motion.py")
     building.add_argument("--blend", type=Path, required=True)
     rendering = commands.add_parser("render", help="a .blend's frames become PNG files")
     rendering.add_argument("--blend", type=Path, required=True)

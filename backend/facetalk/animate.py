@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk import presets
-from facetalk.clip import Clip
+from facetalk.clip import SAMPLE_RATE, Clip
 from facetalk.device import choose_device
 from facetalk.errors import UserError
 from facetalk.head.head import Head, HeadPoints, to_blender
@@ -129,6 +129,32 @@ class Animator:
         actor = self._actor(settings.identity)
         report = progress or _silent
         return self._pose_chunks(actor, self._code_chunks(clip, settings, report), count, settings.fps, report)
+
+    def poses(self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
+        """Pose expression codes that no speech was needed for, such as captured ones.
+
+        Args:
+            codes: ``[T, E]`` at 50 Hz, in the head's own space.
+            settings: identity, frame rate and intensity count.
+            progress: as for ``frames``.
+
+        Yields:
+            Consecutive frames that cover the codes.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        count = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // MOTION_RATE, np.float32)), settings.fps)
+        chunks = iter([codes.to(self.device) * settings.intensity])
+        return self._pose_chunks(self._actor(settings.identity), chunks, count, settings.fps, progress or _silent)
+
+    def identity_code(self, identity: str) -> Tensor:
+        """The code ``[I]`` of a face.
+
+        Raises:
+            UserError: there is no such face.
+        """
+        return self._face(identity)[0]
 
     def _code_chunks(self, clip: Clip, settings: TakeSettings, report: Progress) -> Iterator[Tensor]:
         def sampled(step: TakeProgress) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``facetalk animate | evaluate | head | serve | doctor``.
+"""The command line: ``facetalk animate | fit | evaluate | head | serve | doctor``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import cli_bench, cli_evaluate, cli_head, presets
+from facetalk import cli_bench, cli_evaluate, cli_fit, cli_head, presets
 from facetalk.cli_console import ERR, OUT, Device, bars, load_animator
 from facetalk.errors import UserError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(cli_fit.fit)
 app.add_typer(cli_head.app, name="head")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_evaluate.app, name="evaluate")
@@ -76,6 +77,9 @@ def animate(
     hair: Annotated[
         str | None, typer.Option(metavar="STYLE", help="A hair style, or bald; the face's own if left out.")
     ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="How to perform: neutral, lively, happy ...; a file of presets/styles.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
@@ -99,7 +103,9 @@ def animate(
     from facetalk.export import write_take
     from facetalk.take import TakeSettings
 
-    settings = TakeSettings(identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair)
+    settings = TakeSettings(
+        identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair, style=style
+    )
     with _stage_bars() as clock:
         write_take(animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}

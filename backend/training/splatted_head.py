@@ -68,7 +68,7 @@ def splat(mesh: FaceMesh, vertices: Array, size: int, rotation: Array | None = N
 
 
 def _sampled(vertices: Array, quads: NDArray[np.int32], colors: Array) -> tuple[Array, Array, Array, NDArray[np.int64]]:
-    """Places, unit normals and colours ``[Q * SAMPLES**2, 3]`` of points on the quads that face -Y, and which those are."""
+    """Places, unit normals and colours ``[Q * SAMPLES**2, 3]`` of points on quads that face -Y, and which quads."""
     corners = vertices[quads]
     normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)

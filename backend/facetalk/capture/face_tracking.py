@@ -1,5 +1,6 @@
 """Face landmarks of pictures, by MediaPipe Face Mesh with the models that come inside its package."""
 
+import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -8,17 +9,27 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from facetalk.capture.face_points import REQUIRED
 from facetalk.capture.landmarks import TrackedLandmarks
 from facetalk.errors import UserError
 
 log = logging.getLogger(__name__)
 
-POINTS = 478  # Face Mesh with refined irises
 MOST_FACES = 2
 DETECTION, TRACKING = 0.5, 0.5  # MediaPipe's own confidences
 MISSING_EXTRA = "Face tracking is not installed: install it with `pip install -r requirements-video.txt`."
 
 Picture = NDArray[np.uint8]
+
+
+def require_tracker() -> None:
+    """Check before the work that there is a tracker to do it.
+
+    Raises:
+        UserError: MediaPipe is not installed.
+    """
+    if importlib.util.find_spec("mediapipe") is None:
+        raise UserError(MISSING_EXTRA)
 
 
 class FaceTracker:
@@ -37,10 +48,9 @@ class FaceTracker:
         Raises:
             UserError: MediaPipe is not installed.
         """
-        try:
-            from mediapipe.python.solutions.face_mesh import FaceMesh
-        except ImportError as error:
-            raise UserError(MISSING_EXTRA) from error
+        require_tracker()
+        from mediapipe.python.solutions.face_mesh import FaceMesh
+
         self._mesh: Any = FaceMesh(
             static_image_mode=not video,
             max_num_faces=MOST_FACES,
@@ -81,9 +91,9 @@ class FaceTracker:
         return None
 
     def _followed(self, faces: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        if self._last is None:
+        if (last := self._last) is None:
             return max(faces, key=_extent)
-        return min(faces, key=lambda face: float(np.linalg.norm((face - self._last).mean(axis=0)[:2])))
+        return min(faces, key=lambda face: float(np.linalg.norm((face - last).mean(axis=0)[:2])))
 
 
 def track_face(
@@ -106,16 +116,14 @@ def track_face(
         for time, face in _tracked(tracker, frames):
             times.append(time)
             seen.append(face is not None)
-            points.append(np.zeros((POINTS, 3), np.float32) if face is None else face)
+            points.append(np.zeros((len(REQUIRED), 3), np.float32) if face is None else face[list(REQUIRED)])
             if progress is not None:
                 progress(time)
     if not any(seen):
         raise UserError(f"{name} shows no face in any of its {len(times)} frames: one must be in view, from the front.")
     if tracker.crowded:
         log.warning("%s shows two faces in %d frames: one was followed, at first the larger.", name, tracker.crowded)
-    return TrackedLandmarks(
-        name, np.array(times), np.stack(points), np.array(seen), tuple(range(POINTS)), tracker.crowded
-    )
+    return TrackedLandmarks(name, np.array(times), np.stack(points), np.array(seen), REQUIRED, tracker.crowded)
 
 
 def _tracked(

@@ -10,14 +10,15 @@ from facetalk.capture.speaker import LID_PAIRS, OPEN, SHUT, Speaker, column_of, 
 
 # Squared errors, over the distance of the outer eye corners; of a region: the mean over its points.
 IMPORTANCE = {"lips": 8.0, "lids": 6.0, "brows": 4.0, "jaw": 3.0, "irises": 12.0}
-GAP_IMPORTANCE = 60.0  # of the mean over the gaps between the lips
+GAP_IMPORTANCE = 120.0  # of the mean over the gaps between the lips
+DEPTH_IMPORTANCE = 10.0  # of the mean over what lips that touch are apart in depth
 WIDTH_IMPORTANCE = 8.0
 LID_IMPORTANCE = 30.0
 GAP_PAIRS = slice(2, 9)  # of the inner lips' points: away from the corners
 # Lips that shut for less than this press on each other, so that what learns from them leaves them shut.
 PRESSED, PRESSED_FRAMES = -0.008, 20
 CLOSING = 0.8  # of the lids' way: from here on the eye is shut
-REACHED = 0.006  # a gap that may be left between the head's lips, or lids, where they are shut
+REACHED = 0.001  # a gap that may be left between the head's lips, or lids, where they are shut
 
 FloatArray = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -57,8 +58,9 @@ class Measurements:
         self._upper = [at[number] for number in INNER_UPPER_LIP[GAP_PAIRS]]
         self._lower = [at[number] for number in INNER_LOWER_LIP[GAP_PAIRS]]
         self._corners = (at[308], at[78])
-        self._lids = [_lid_columns(eye, at) for eye in (RIGHT_EYE, LEFT_EYE)]
-        self._contours = [[at[number] for number in (*eye.upper, *eye.lower)] for eye in (RIGHT_EYE, LEFT_EYE)]
+        eyes = (RIGHT_EYE, LEFT_EYE)
+        self._lids = [_lid_columns(eye, at) for eye in eyes]
+        self._contours = [[at[number] for number in (*eye.upper, *eye.lower)] for eye in eyes]
         rest_lids = [head_rest[upper, 1].mean() - head_rest[lower, 1].mean() for upper, lower in self._lids]
         self._open_eyes = np.array(rest_lids) / eye_distance
 
@@ -72,37 +74,42 @@ class Measurements:
         apart = (points[:, self._upper, 1] - points[:, self._lower, 1]) / self._eyes
         gaps = np.clip((height - SHUT) / (OPEN - SHUT), 0.0, 1.0)[:, None] * np.maximum(apart, 0.0)
         gaps[_short_runs(shut, PRESSED_FRAMES)] = PRESSED
+        # The lips' own points are to say the same as the gaps between them.
+        wider = (gaps - self._lip_gaps(change, 1)) * self._eyes / 2.0
+        change[:, self._upper, 1] += wider
+        change[:, self._lower, 1] -= wider
         return Observed(change, gaps, shut, self._eye_change(change) < -CLOSING * self._open_eyes)
 
     def wanted(self, observed: Observed) -> FloatArray:
         """Weighted measurements ``[T, M]`` that the head should show."""
         lids = np.where(observed.shut_eyes, -self._open_eyes, self._eye_change(observed.change))
-        return self._weighted(observed.change, observed.gaps, lids)
+        return self._weighted(observed.change, observed.gaps, np.zeros_like(observed.gaps), lids)
 
     def of(self, change: FloatArray) -> FloatArray:
         """Weighted measurements ``[T, M]`` of changes ``[T, N, 3]`` of the head's landmarks from its rest."""
-        return self._weighted(change, self._lip_gaps(change), self._eye_change(change))
+        return self._weighted(change, self._lip_gaps(change, 1), self._lip_gaps(change, 2), self._eye_change(change))
 
     def error(self, observed: Observed, achieved: FloatArray) -> FloatArray:
         """What is left to do ``[T, M]``, where the head's landmarks have changed by ``achieved`` ``[T, N, 3]``.
 
-        Lips that are shut need not be pressed into each other: contact forbids it.
+        Lips that are shut need not be pressed into each other: contact forbids it. In depth they are to stay as they
+        touch at rest; lips that are apart may be wherever they like, for no tracker sees depth well.
         """
-        gaps, lids = self._lip_gaps(achieved), self._eye_change(achieved)
-        lips_meet = observed.shut_lips[:, None] & (gaps < REACHED)
-        lids_meet = observed.shut_eyes & (lids + self._open_eyes < REACHED)
-        gaps = np.where(lips_meet, observed.gaps, gaps)
-        lids = np.where(lids_meet, -self._open_eyes, lids)
-        return self.wanted(observed) - self._weighted(achieved, gaps, lids)
+        gaps, lids = self._lip_gaps(achieved, 1), self._eye_change(achieved)
+        shut = observed.shut_lips[:, None]
+        gaps = np.where(shut & (gaps < REACHED), observed.gaps, gaps)
+        depths = np.where(shut, self._lip_gaps(achieved, 2), 0.0)
+        lids = np.where(observed.shut_eyes & (lids + self._open_eyes < REACHED), -self._open_eyes, lids)
+        return self.wanted(observed) - self._weighted(achieved, gaps, depths, lids)
 
-    def _lip_gaps(self, change: FloatArray) -> FloatArray:
-        return (change[:, self._upper, 1] - change[:, self._lower, 1]) / self._eyes
+    def _lip_gaps(self, change: FloatArray, axis: int) -> FloatArray:
+        return (change[:, self._upper, axis] - change[:, self._lower, axis]) / self._eyes
 
     def _eye_change(self, change: FloatArray) -> FloatArray:
         apart = [change[:, upper, 1].mean(axis=1) - change[:, lower, 1].mean(axis=1) for upper, lower in self._lids]
         return np.stack(apart, axis=1) / self._eyes
 
-    def _weighted(self, change: FloatArray, gaps: FloatArray, lids: FloatArray) -> FloatArray:
+    def _weighted(self, change: FloatArray, gaps: FloatArray, depths: FloatArray, lids: FloatArray) -> FloatArray:
         frames = len(change)
         left, right = self._corners
         width = (change[:, left, 0] - change[:, right, 0])[:, None] / self._eyes
@@ -110,8 +117,9 @@ class Measurements:
             change[:, columns, :2].reshape(frames, -1) * (np.sqrt(IMPORTANCE[name] / len(columns)) / self._eyes)
             for name, columns in self.regions.items()
         ]
-        rows += [gaps * np.sqrt(GAP_IMPORTANCE / gaps.shape[1]), width * np.sqrt(WIDTH_IMPORTANCE)]
-        return np.concatenate([*rows, lids * np.sqrt(LID_IMPORTANCE)], axis=1)
+        pairs = gaps.shape[1]
+        rows += [gaps * np.sqrt(GAP_IMPORTANCE / pairs), depths * np.sqrt(DEPTH_IMPORTANCE / pairs)]
+        return np.concatenate([*rows, width * np.sqrt(WIDTH_IMPORTANCE), lids * np.sqrt(LID_IMPORTANCE)], axis=1)
 
 
 def _lid_columns(eye: EyeContour, at: dict[int, int]) -> tuple[list[int], list[int]]:

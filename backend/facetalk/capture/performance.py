@@ -19,7 +19,7 @@ from facetalk.capture.rig_prior import SLOW, change_cost, limits, prior
 from facetalk.capture.speaker import know_speaker, lip_height
 
 RATE = 50  # the take's, per second
-ROUNDS = 3  # in which what the linear response got wrong is made up for
+ROUNDS = 4  # in which what the linear response got wrong is made up for
 # Standard deviations, in camera frames, against the tracker's noise: lips and lids move as fast as a camera sees.
 POINT_BLUR, ROTATION_BLUR = 0.35, 1.0
 MAPPED = tuple(dict.fromkeys((*(number for region in REGIONS.values() for number in region), *SURE)))
@@ -39,7 +39,7 @@ class Performance:
         bridged: ``[T]``: no face was seen, the frame leads from one that was to the next.
         cuts: frames at which another shot begins.
         tracked_height: inner-lip height over the eyes' distance as tracked ``[T]``.
-        errors: by region, root mean square over its points ``[T]``, in percent of the distance of the outer eye corners.
+        errors: by region, root mean square over its points ``[T]``, in percent of the eyes' distance.
         pixels: of the picture per percent of that distance ``[T]``.
     """
 
@@ -161,7 +161,7 @@ def _end(recording: TrackedLandmarks) -> float:
 
 
 def _resampled(face: UnposedFace, start: int, stop: int) -> _Shot:
-    """A shot at the take's rate, from frame ``start`` to ``stop``; frames without a face lie between their neighbours'."""
+    """A shot at the take's rate, from frame ``start`` to ``stop``; without a face, it goes from one to the next."""
     known = np.flatnonzero(face.seen)
     times = np.arange(start, max(stop, start + 1)) / RATE
     within = np.clip(times, face.times[known[0]], face.times[known[-1]])

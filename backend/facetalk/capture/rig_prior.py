@@ -12,11 +12,11 @@ FloatArray = NDArray[np.float64]
 COST = {
     **{"jawOpen": 0.004, "mouthClose": 0.006, "mouthFunnel": 0.020, "mouthPucker": 0.002, "mouthStretch": 0.003},
     **{"mouthSmile": 0.003, "mouthUpperUp": 0.003, "mouthLowerDown": 0.003, "mouthPress": 0.015, "mouthFrown": 0.006},
-    **{"mouthRollLower": 0.012, "mouthRollUpper": 0.012, "mouthShrugLower": 0.015, "mouthShrugUpper": 0.015},
+    **{"mouthRollLower": 0.020, "mouthRollUpper": 0.030, "mouthShrugLower": 0.015, "mouthShrugUpper": 0.015},
     **{"mouthLeft": 0.010, "mouthRight": 0.010, "mouthDimple": 0.012, "jawLeft": 0.015, "jawRight": 0.015},
     **{"browDown": 0.002, "browInnerUp": 0.002, "browOuterUp": 0.002, "eyeBlink": 0.0005, "eyeWide": 0.004},
     **{"eyeLookDown": 0.001, "eyeLookUp": 0.001, "eyeLookIn": 0.001, "eyeLookOut": 0.001, "eyeSquint": 0.012},
-    **{"jawForward": 0.04, "noseSneer": 0.03, "cheekPuff": 0.08, "cheekRaiser": 0.06, "cheekSquint": 0.04},
+    **{"jawForward": 0.08, "noseSneer": 0.03, "cheekPuff": 0.08, "cheekRaiser": 0.06, "cheekSquint": 0.04},
 }
 UNSEEN = ("tongue", "PupilDilate")  # at rest: landmarks do not show them
 LOPSIDED = 0.004  # for the difference of a pair's weights; eyes look aside together and pay nothing

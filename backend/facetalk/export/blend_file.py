@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from facetalk.export.blender_process import BlenderProcess, require_blender
+from facetalk.export.head_motion import HeadMotion
 from facetalk.export.preview import extract_sound, write_preview
 from facetalk.output_file import written_whole
 from facetalk.service import stream
@@ -47,10 +48,11 @@ def write_take(
     clip: "Clip",
     settings: TakeSettings,
     *,
-    sound: Path,
+    sound: Path | None,
     blend: Path | None,
     video: Path | None,
     progress: Progress,
+    head_motion: HeadMotion | None = None,
 ) -> ExportReport:
     """Animate a clip and write it as a .blend, a preview video, or both: all of them or none.
 
@@ -58,11 +60,12 @@ def write_take(
         animator: makes the frames.
         clip: the speech.
         settings: what is asked of the take.
-        sound: the file the clip was read from; its sound goes into the results.
+        sound: the file the clip was read from; its sound goes into the results; None for silent ones.
         blend: the .blend to write.
         video: the .mp4 to write.
         progress: is told stage ("prepare", "speech", "motion", "decode", "save", "preview") and fraction (0 to 1), and
             may raise ``Cancelled``; nothing is left behind then.
+        head_motion: how the head turns.
 
     Raises:
         UserError: clip or settings cannot be used, or Blender is missing.
@@ -75,10 +78,13 @@ def write_take(
         staged_video = stack.enter_context(written_whole(video)) if video else None
         seconds: dict[str, float] = {}
         progress("prepare", 0.0)
-        extracted = extract_sound(sound, scratch)
+        extracted = extract_sound(sound, scratch) if sound is not None else None
+        arguments: list[str | Path] = ["--blend", staged_blend]
+        arguments += ["--sound", extracted] if extracted is not None else []
+        arguments += ["--head-motion", head_motion.write(scratch)] if head_motion is not None else []
         animator.mesh(settings.identity, settings.hair)  # lands the template on the face, once: no part of animating it
         progress("prepare", 1.0)
-        _write_blend(_Watched(animator, progress), clip, settings, extracted, staged_blend, seconds)
+        _write_blend(_Watched(animator, progress), clip, settings, arguments, seconds)
         if staged_video is not None:
             start = time.perf_counter()
             write_preview(staged_blend, extracted, staged_video, settings.fps, progress)
@@ -91,12 +97,11 @@ def _write_blend(
     source: "_Watched",
     clip: "Clip",
     settings: TakeSettings,
-    sound: Path,
-    blend: Path,
+    arguments: Sequence[str | Path],
     seconds: dict[str, float],
 ) -> None:
     start = time.perf_counter()
-    with BlenderProcess(["build", "--sound", sound, "--blend", blend]) as blender:
+    with BlenderProcess(["build", *arguments]) as blender:
         stream.write_take(blender.send, source, clip, settings)
         saving = time.perf_counter()
         source.progress("save", 0.0)

@@ -36,14 +36,16 @@ def extract_sound(source: Path, folder: Path) -> Path:
     return sound
 
 
-def write_preview(blend: Path, sound: Path, video: Path, fps: float, progress: Callable[[str, float], None]) -> None:
+def write_preview(
+    blend: Path, sound: Path | None, video: Path, fps: float, progress: Callable[[str, float], None]
+) -> None:
     """Render every frame of a .blend and write them with the sound as an H.264 / AAC video.
 
     Frame ``i`` is shown from ``i / fps`` seconds on, the sound starts with frame 0.
 
     Args:
         blend: a file that ``blender_addon/headless.py`` has built.
-        sound: the speech.
+        sound: the speech; None for a silent video.
         video: the .mp4 to write; a caller who may stop half way gives a temporary place.
         fps: frames per second.
         progress: is told "preview" and the fraction done.
@@ -59,8 +61,8 @@ def write_preview(blend: Path, sound: Path, video: Path, fps: float, progress: C
     progress("preview", 1.0)
 
 
-def encode_video(frames: Path, sound: Path, video: Path, fps: float) -> None:
-    """Encode ``frames/00001.png`` and on with a sound, for players of every kind.
+def encode_video(frames: Path, sound: Path | None, video: Path, fps: float) -> None:
+    """Encode ``frames/00001.png`` and on with a sound, if there is one, for players of every kind.
 
     Raises:
         UserError: ffmpeg cannot do it.
@@ -70,7 +72,8 @@ def encode_video(frames: Path, sound: Path, video: Path, fps: float) -> None:
     # yuv420p and the index in front: browsers and phones play nothing else
     codecs = ["-c:v", "libx264", "-preset", "fast", "-crf", str(CRF), "-pix_fmt", "yuv420p"]
     codecs += ["-c:a", "aac", "-b:a", "160k", "-movflags", "+faststart"]
-    _run_ffmpeg([*pictures, "-i", sound, *codecs, video], f"The video {video.name} cannot be encoded")
+    heard: list[str | Path] = [] if sound is None else ["-i", sound]
+    _run_ffmpeg([*pictures, *heard, *codecs, video], f"The video {video.name} cannot be encoded")
 
 
 def _run_ffmpeg(arguments: Sequence[str | Path], failure: str) -> None:
