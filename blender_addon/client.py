@@ -37,6 +37,7 @@ class Health:
         models: their names.
         identities: the faces on offer.
         hair_styles: the hair on offer.
+        styles: the ways to perform on offer; none if the models know none.
     """
 
     version: str
@@ -46,6 +47,7 @@ class Health:
     models: tuple[str, ...]
     identities: tuple[str, ...]
     hair_styles: tuple[str, ...]
+    styles: tuple[str, ...]
 
 
 class Client:
@@ -71,6 +73,7 @@ class Client:
             models=tuple(str(name) for name in answer.get("models", ())),
             identities=tuple(str(name) for name in answer.get("identities", ())),
             hair_styles=tuple(str(name) for name in answer.get("hair_styles", ())),
+            styles=tuple(str(name) for name in answer.get("styles", ())),
         )
 
     def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:

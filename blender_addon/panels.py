@@ -87,6 +87,7 @@ def _draw_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup
     hair = layout.row(align=True)
     hair.prop(settings, "hair")
     hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")
+    layout.prop(settings, "style")
     layout.prop(settings, "seed")
     layout.prop(settings, "intensity")
     row = layout.row(heading="Guidance")

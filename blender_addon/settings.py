@@ -9,6 +9,7 @@ from .client import Setting
 
 OWN_HAIR = "as the face"
 BALD = "bald"
+PLAIN_STYLE = "neutral"
 
 
 def _known_identities(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
@@ -21,6 +22,11 @@ def _known_hair(settings: bpy.types.PropertyGroup, context: bpy.types.Context, e
     return [OWN_HAIR, BALD, *(health.hair_styles if health is not None else ())]
 
 
+def _known_styles(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
+    health = backend_process.last_health
+    return list(health.styles) if health is not None and health.styles else [PLAIN_STYLE]
+
+
 class FaceTalkSettings(bpy.types.PropertyGroup):
     """The settings of the next take."""
 
@@ -30,6 +36,12 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
         description=f"A hair style, {BALD}, or {OWN_HAIR}: the hair that comes with it",
         default=OWN_HAIR,
         search=_known_hair,
+    )
+    style: StringProperty(
+        name="Style",
+        description="How the line is performed: plainly, lively, happily, as a song",
+        default=PLAIN_STYLE,
+        search=_known_styles,
     )
     seed: IntProperty(
         name="Seed", description="Every seed is another performance; the same seed is the same one", min=0
@@ -68,6 +80,8 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
         "intensity": round(settings.intensity, 6),  # Blender keeps 32 bits; the decimal is what was typed
     }
     query.update(hair_as_query(settings))
+    if settings.style not in ("", PLAIN_STYLE):  # plain is what a backend does unasked
+        query["style"] = settings.style
     if settings.use_guidance:
         query["guidance"] = round(settings.guidance, 6)
     return query

@@ -15,9 +15,11 @@ from facetalk.device import choose_device
 from facetalk.errors import UserError
 from facetalk.head.head import Head, HeadPoints, to_blender
 from facetalk.head.identity_preset import IdentityPreset, list_identities, load_identity
+from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
+from facetalk.motion.style_preset import list_styles, load_style
 from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
 from facetalk.speech.whisper_encoder import WhisperEncoder, feature_count
-from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair
+from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair, require_style
 from facetalk.topology.complexion import Color, complexion
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
 from facetalk.topology.template import FaceMesh, HairMesh, Template
@@ -83,6 +85,10 @@ class Animator:
         """Names of the hair styles."""
         return self.head.hair_styles
 
+    def styles(self) -> tuple[str, ...]:
+        """Names of the ways to perform; none if the motion model knows none."""
+        return list_styles() if self.motion.knows_styles else ()
+
     def mesh(self, identity: str, hair: str | None = None) -> FaceMesh:
         """The mesh of an identity at rest.
 
@@ -128,6 +134,7 @@ class Animator:
         count = self.frame_count(clip, settings.fps)
         actor = self._actor(settings.identity)
         report = progress or _silent
+        self._style(settings.style)
         return self._pose_chunks(actor, self._code_chunks(clip, settings, report), count, settings.fps, report)
 
     def poses(self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
@@ -166,10 +173,20 @@ class Animator:
             seeds=[settings.seed],
             guidance=settings.guidance,
             steps=settings.steps,
+            style=self._style(settings.style),
             callback=sampled,
         )
         for chunk in chunks:
             yield chunk[0] @ self._translation * settings.intensity
+
+    def _style(self, name: str | None) -> Style:
+        """The style of a name; plain speech without one.
+
+        Raises:
+            UserError: no such style, or the motion model knows none.
+        """
+        require_style(name, self.styles())
+        return load_style(name or NEUTRAL).style if self.motion.knows_styles else ANY_STYLE
 
     def _heard(self, clip: Clip, report: Progress) -> Iterator[Tensor]:
         """Speech features piece by piece: a long clip is never held encoded as a whole."""

@@ -26,6 +26,7 @@ class TakeSettings:
         steps: denoising steps; ``None`` for the model's own value.
         intensity: factor on the expression; 0 keeps the face neutral, 1 is as sampled.
         hair: one of ``Animator.hair_styles()``, or ``BALD``; ``None`` for the identity's own.
+        style: how to perform, one of ``Animator.styles()``; ``None`` for the plain one.
     """
 
     identity: str = "average"
@@ -35,6 +36,7 @@ class TakeSettings:
     steps: int | None = None
     intensity: float = 1.0
     hair: str | None = None
+    style: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,21 @@ class FrameBatch:
 
     first: int
     vertices: NDArray[np.float32]
+
+
+def require_style(style: str | None, styles: Sequence[str]) -> None:
+    """Check a wish for a style.
+
+    Args:
+        style: as in ``TakeSettings.style``.
+        styles: the styles there are.
+
+    Raises:
+        UserError: there is no such style.
+    """
+    if style is not None and style not in styles:
+        known = f"choose one of {', '.join(styles)}" if styles else "this motion model knows none, leave it out"
+        raise UserError(f"There is no style {style}: {known}.")
 
 
 def require_hair(hair: str | None, styles: Sequence[str]) -> None:

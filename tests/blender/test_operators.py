@@ -444,6 +444,7 @@ def test_provenance_and_motion_survive_saving(tmp_path: Path, use_backend: UseBa
     add_strip(tone(tmp_path / "line.wav"))
     wanted = bpy.context.scene.facetalk
     wanted.seed, wanted.intensity, wanted.use_guidance, wanted.guidance = 5, 0.7, True, 3.2
+    wanted.style = "lively"
     bpy.ops.facetalk.generate()
     digest = faces()[0].facetalk.sound_sha256
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "line.blend"))
@@ -453,7 +454,7 @@ def test_provenance_and_motion_survive_saving(tmp_path: Path, use_backend: UseBa
     take = face.facetalk
     assert json.loads(take.settings) == {
         "identity": "average", "seed": 5, "fps": 25.0, "guidance": 3.2, "steps": None, "intensity": 0.7,
-        "hair": None,
+        "hair": None, "style": "lively",
     }  # fmt: skip
     assert (take.strip, take.number, take.seed, take.models) == ("line", 1, 5, "fake-head, fake-motion")
     assert take.sound_sha256 == digest

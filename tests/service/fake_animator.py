@@ -93,6 +93,9 @@ class FakeAnimator:
     def hair_styles(self) -> list[str]:
         return ["bob", "curls"]
 
+    def styles(self) -> list[str]:
+        return ["lively", "neutral"]
+
     def mesh(self, identity: str, hair: str | None = None) -> GridMesh:
         """``average`` is bald, ``second`` wears a bob, unless other hair is asked for."""
         require_hair(hair, self.hair_styles())

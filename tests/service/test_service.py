@@ -105,6 +105,7 @@ def test_health_names_what_runs(shared: Client) -> None:
     assert (health.status, health.device, health.models) == ("ready", "cpu", ("fake-head", "fake-motion"))
     assert health.identities == ("average", "second")
     assert health.hair_styles == ("bob", "curls")
+    assert health.styles == ("lively", "neutral")
     assert health.version
 
 
@@ -270,6 +271,11 @@ def test_hair_alone_needs_no_take(shared: Client) -> None:
     assert hair.style == "curls"
     assert np.array_equal(hair.vertices, grid_hair(3, "curls").vertices)
     assert shared.hair({"identity": "average"}) is None
+
+
+def test_a_style_that_does_not_exist_is_named(shared: Client) -> None:
+    with pytest.raises(BackendError, match=r"^There is no style opera: choose one of lively, neutral\.$"):
+        shared.create_job(SECOND, 16000, {"style": "opera"})
 
 
 @pytest.mark.parametrize("ask", [lambda c, s: c.create_job(SECOND, 16000, s), lambda c, s: c.hair(s)])

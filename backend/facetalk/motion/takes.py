@@ -112,6 +112,11 @@ class MotionModel:
         settings = SamplingSettings(**bundle.config["sampling"])
         return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings)
 
+    @property
+    def knows_styles(self) -> bool:
+        """Whether the network was trained with styles."""
+        return self.denoiser.config.style_size > 0
+
     def translation(self, rig_controls: Sequence[str], rig_to_code: Tensor) -> Tensor:
         """What turns this model's codes into another head's: ``codes @ translation``.
 
@@ -262,7 +267,7 @@ class MotionModel:
 
     def _check_style(self, style: Style) -> None:
         style.require_sensible()
-        if style != ANY_STYLE and not self.denoiser.config.style_size:
+        if style != ANY_STYLE and not self.knows_styles:
             raise UserError("This motion model knows no styles: leave the style out, or choose a model that does.")
 
     def _windows(self, features: FeatureReader, frames: int, sampling: "_Sampling") -> Iterator[Tensor]:
@@ -314,7 +319,7 @@ class MotionModel:
         size = len(self.code_mean)
         noise = torch.stack([frame_noise(seed, window.start, window.stop, size) for seed in sampling.seeds])
         style = None
-        if self.denoiser.config.style_size:
+        if self.knows_styles:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
         guided = GuidedDenoiser(self.denoiser, heard.expand(len(noise), -1, -1), sampling.guidance, style)

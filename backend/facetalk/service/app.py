@@ -25,7 +25,7 @@ from facetalk.clip import Clip, clip_from_pcm
 from facetalk.errors import UserError
 from facetalk.service.jobs import BusyError, Job, Jobs, UnknownJobError
 from facetalk.service.stream import PROTOCOL, TakeSource, hair_record
-from facetalk.take import TakeSettings, require_hair
+from facetalk.take import TakeSettings, require_hair, require_style
 
 HOST = "127.0.0.1"
 TOKEN_VARIABLE = "FACETALK_TOKEN"
@@ -62,6 +62,7 @@ class AnimatorLoader:
             "models": list(self._animator.models),
             "identities": list(self._animator.identities()),
             "hair_styles": list(self._animator.hair_styles()),
+            "styles": list(self._animator.styles()),
         }
 
     def get(self) -> TakeSource:
@@ -99,6 +100,7 @@ class JobQuery(HairQuery):
     guidance: float | None = Field(None, ge=0, le=100)
     steps: int | None = Field(None, ge=1, le=1000)
     intensity: float = Field(1.0, ge=0, le=10)
+    style: str | None = Field(None, max_length=200)
     sample_rate: int = Field(16000, ge=1000, le=1_000_000)
     channels: int = Field(1, ge=1, le=64)
 
@@ -146,6 +148,7 @@ def _add_routes(app: FastAPI, loader: AnimatorLoader, jobs: Jobs) -> None:
     async def create_job(request: Request, query: Annotated[JobQuery, Query()]) -> dict[str, Any]:
         animator = loader.get()
         require_hair(query.hair, animator.hair_styles())
+        require_style(query.style, animator.styles())
         jobs.check_free()  # before the body is read: it may be large
         clip = await _read_clip(request, query)
         job = Job(animator, clip, query.settings())

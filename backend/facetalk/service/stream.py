@@ -57,6 +57,9 @@ class TakeSource(Protocol):
     def hair_styles(self) -> Sequence[str]:
         """Names of the hair styles on offer, without ``BALD``."""
 
+    def styles(self) -> Sequence[str]:
+        """Names of the ways to perform."""
+
     def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
         """The neutral face of one identity, with hair as ``TakeSettings.hair`` says."""
 
