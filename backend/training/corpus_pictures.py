@@ -65,7 +65,9 @@ def pictures(folder: Path) -> Iterator[Picture]:
 def _picture(line: dict[str, Any], voice: str, alphabet: Alphabet, seed: int, sound: NDArray[np.float32]) -> Picture:
     segments = [Segment(symbol, start, end) for symbol, start, end, _ in line["segments"]]
     phones = prominent_phones(segments, [level for *_, level in line["segments"]], alphabet)
-    title = f"{voice}, {line['manner']}, {line['emotion']} {line['strength']:.1f}: {line['text'][:90]}"
+    # Matplotlib's font has no Devanagari.
+    text = line["text"][:90] if not any(character >= "\u0900" for character in line["text"]) else ""
+    title = f"{voice}, {line['manner']}, {line['emotion']} {line['strength']:.1f}: {text}"
     return Picture(title, sound, phones, face(line, alphabet, seed)[0])
 
 

@@ -23,9 +23,10 @@ Treatment = dict[str, float | str]
 
 NO_SPEECH: Literal["no speech"] = "no speech"
 Manner = Voicing | Literal["no speech"]
-VOICINGS: dict[Voicing, float] = {"spoken": 0.83, "whispered": 0.05, "shouted": 0.04, "sung": 0.08}
+VOICINGS: dict[Voicing, float] = {"spoken": 0.86, "whispered": 0.05, "shouted": 0.04, "sung": 0.05}
 EMOTIONAL_SHARE = 0.5
-VOICE_CHANGED_SHARE = 0.25
+# A synthesiser has one voice and a recording one pace besides.
+VOICE_CHANGED_SHARE, RECORDING_CHANGED_SHARE = 0.25, 0.5
 SONG_WITH_MUSIC_SHARE = 0.5
 BREATH_SHARE = 0.3
 MOST_SENTENCES = 4
@@ -93,8 +94,8 @@ def _compose(spoken: Sequence[SpokenText], alphabet: Alphabet, rng: np.random.Ge
     voicing = list(VOICINGS)[rng.choice(len(VOICINGS), p=list(VOICINGS.values()))]
     clean = _joined([each.speech for each in spoken], rng)
     treatment: Treatment = {"stretch": float(np.mean([each.stretch for each in spoken]))}
-    is_recording = alphabet == "festvox-ru"
-    if voicing != "spoken" or is_recording or rng.random() < VOICE_CHANGED_SHARE:
+    changed = RECORDING_CHANGED_SHARE if alphabet == "festvox-ru" else VOICE_CHANGED_SHARE
+    if voicing != "spoken" or rng.random() < changed:
         clean, done = _voiced(clean, voicing, alphabet, emotion, rng)
         treatment |= done
     factor = float(np.exp(rng.normal(0.0, VOCAL_TRACT)))

@@ -214,7 +214,7 @@ def test_nothing_to_assemble_is_said(tmp_path: Path) -> None:
 
 
 def test_the_table_adds_up(tmp_path: Path) -> None:
-    build(tmp_path, shares(2.0), LoudnessEncoder(), copies=2)
+    build(tmp_path, shares(0.8), LoudnessEncoder(), copies=2)
     features, _, manifest = contents(tmp_path)
     table = corpus_table(tmp_path)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]

@@ -176,3 +176,11 @@ def test_loud_and_long_vowels_are_stressed() -> None:
     phones = prominent_phones(segments, [-40.0, -10.0, -40.0, -25.0], "arpabet")
     assert phones[1].stress > phones[3].stress
     assert phones[1].loudness > phones[3].loudness
+
+
+def test_a_gap_in_speech_is_no_pause() -> None:
+    segments = closed([Segment("aa", 0.3, 0.5), Segment("k", 0.55, 0.6), Segment("m", 0.9, 1.0)], 1.05)
+    phones = prominent_phones(segments, [-90.0, -20.0, -90.0, -40.0, -90.0, -30.0, -90.0], "arpabet")
+    assert [phone.name for phone in phones] == [PAUSE, "ɑ", "k", PAUSE, "m", PAUSE]
+    assert (phones[2].start, phones[2].end) == (0.5, 0.6)
+    assert phones[2].loudness == pytest.approx(-20.0)
