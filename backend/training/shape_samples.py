@@ -76,6 +76,31 @@ def draw_shape_samples(file: Path, surfaces: list[Surface], counts: list[SampleC
     return ShapeSamples(**load_file(file))
 
 
+def distance_lattices(file: Path, surfaces: list[Surface], boxes: Array, side: int) -> NDArray[np.float32]:
+    """Signed distances to surfaces on a lattice each, kept in a file: what is there already is not measured again.
+
+    Args:
+        file: where they are kept.
+        surfaces: S of them.
+        boxes: lowest and highest corner of every lattice ``[S, 2, 3]``.
+        side: L, places along every axis.
+
+    Returns:
+        ``[S, L, L, L]``, the last axis along x, as images of depth, height and width are.
+    """
+    if not file.exists():
+        lattices = []
+        for surface, (low, high) in zip(surfaces, boxes, strict=True):
+            axes = [np.linspace(low[axis], high[axis], side) for axis in (2, 1, 0)]
+            places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)[:, ::-1]
+            lattices.append(_signed_distance(surface, places).reshape(side, side, side))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial")
+        save_file({"distance": np.stack(lattices).astype(np.float32)}, partial)
+        partial.rename(file)
+    return load_file(file)["distance"]
+
+
 def spread_anchors(points: Array, density: Array, count: int) -> Array:
     """Anchors ``[count, 3]`` among points ``[N, 3]``, as far apart as can be; closer where the density is higher."""
     chosen = [int(density.argmax())]
@@ -92,8 +117,13 @@ def _draw(surface: Surface, count: SampleCounts, box: Array, generator: np.rando
     around = generator.uniform(low, high, (count.around, 3))
     points = np.concatenate([_near(surface, count.near, box, generator), around])
     points = points[np.all((points > box[0] - 0.01) & (points < box[1] + 0.01), axis=1)]
+    return points, _signed_distance(surface, points)
+
+
+def _signed_distance(surface: Surface, points: Array) -> Array:
     sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-    return points, np.asarray(igl.signed_distance(points, surface.vertices, surface.triangles, sign_type=sign)[0])
+    points = np.ascontiguousarray(points)
+    return np.asarray(igl.signed_distance(points, surface.vertices, surface.triangles, sign_type=sign)[0])
 
 
 def _near(surface: Surface, count: int, box: Array, generator: np.random.Generator) -> Array:

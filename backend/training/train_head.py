@@ -23,13 +23,14 @@ from torch import Tensor
 from facetalk.bundle import write_bundle
 from facetalk.head.anchored_networks import AnchoredNetworks, blend_width
 from facetalk.head.head import MEASURING_POINTS, build_fields
+from facetalk.head.identity_field import HAIR_LATTICE
 from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
 from training.expression_stage import ExpressionStage
 from training.head_layout import HeadLayout, lay_out
 from training.ict_heads import IctHeads
 from training.rig import RIG_CONTROLS
 from training.sculptures import Sculptures, sculpt
-from training.shape_samples import SampleCounts, Surface, draw_shape_samples, spread_anchors
+from training.shape_samples import SampleCounts, Surface, distance_lattices, draw_shape_samples, spread_anchors
 from training.shape_stage import ShapeStage
 from training.training_heads import BOX, BROWS, CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
 from training.training_run import TrainingRun
@@ -137,7 +138,11 @@ class HeadTraining:
         ):
             _place(networks, anchors)
         field.part_boxes.copy_(_boxes(self.surfaces()))
-        field.hair_boxes.copy_(_boxes(list(self.sculptures.hair.values())))
+        styles = list(self.sculptures.hair.values())
+        field.hair_boxes.copy_(_boxes(styles))
+        boxes = field.hair_lattice_boxes().double().numpy()
+        lattice = distance_lattices(self.folder / "hair_lattices.safetensors", styles, boxes, HAIR_LATTICE)
+        field.hair_lattice.copy_(torch.from_numpy(lattice))
 
     def surfaces(self) -> list[Surface]:
         """The parts of the mean head, brows last."""

@@ -1,11 +1,13 @@
 """The identity field: signed distance to every part of a canonical head.
 
 Shape is learned once, on the mean head, and carried to identities by the warp: the distance of a point is that of the
-point of the mean head which comes to lie there. Hair has a field of its own, with one channel for every style.
+point of the mean head which comes to lie there. Hair has a field of its own, with one channel for every style,
+and a coarse lattice of distances, which speaks alone where hair is far.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facetalk.head.anchored_networks import AnchoredNetworks
 from facetalk.head.identity_warp import IdentityWarp, InverseWarp
@@ -14,6 +16,8 @@ PART_MARGIN = 0.12  # head units around a small part's box on the mean head with
 IDENTITY_REACH = 0.06  # of this, what an identity may move a part: the rest is a sure distance
 DISTANCE_SCALE = 0.05  # head units: the size of distances that matter
 HAIR_MARGIN = 0.1  # head units around a style's box; further out, no hair was ever seen
+HAIR_LATTICE = 48  # places along every axis of a style's box and margin where its distance is known
+HAIR_FADE = 0.3  # of the lattice's reach, over which the network's word gives way to the lattice's
 NO_HAIR = 0.1  # head units: what the hair of a bald head is away from everywhere
 
 
@@ -32,6 +36,7 @@ class IdentityField(nn.Module):
 
     part_boxes: Tensor
     hair_boxes: Tensor
+    hair_lattice: Tensor
 
     def __init__(
         self,
@@ -49,6 +54,8 @@ class IdentityField(nn.Module):
         self.moves_with = moves_with
         self.register_buffer("part_boxes", part_boxes.clone())
         self.register_buffer("hair_boxes", hair_boxes.clone())
+        # True distances far from the surface, where a network that learns detail only imagines things.
+        self.register_buffer("hair_lattice", torch.zeros(len(hair_boxes), *[HAIR_LATTICE] * 3))
         self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
         self.hair = _distances(hair_anchors, len(hair_boxes), hair_hidden)
 
@@ -70,28 +77,37 @@ class IdentityField(nn.Module):
             inverses: the way back of this shape by part of the warp, from ``inverses``; it is found anew by default.
         """
         bounds, near = self._part_bounds(points)
-        bald = NO_HAIR * (1.0 - hair.sum())
-        values = [*bounds.unbind(dim=1), bald.expand(len(points))]
+        bald = (NO_HAIR * (1.0 - hair.sum())).expand(len(points), 1)
         asked = torch.cat([near, hair.any().expand(len(points), 1)], dim=1)
         if wanted is not None:
             asked = asked & wanted
+        values = torch.cat([bounds, bald], dim=1).unbind(dim=1)
         for moving, group in self._groups(shape):
             rows = asked[:, group].any(dim=1).nonzero()[:, 0]
             if not len(rows):
                 continue
             sources = self._sources(points[rows], moving, shape) if not inverses else inverses[moving](points[rows])
-            parts = [part for part in group if part < len(self.part_boxes)]
-            own = asked[rows][:, parts].any(dim=1).nonzero()[:, 0]
-            distances = self.shape(sources[own])
-            for part in parts:
-                inside = near[rows[own], part].nonzero()[:, 0]
-                values[part] = values[part].index_put((rows[own][inside],), distances[inside, part])
-            if len(parts) < len(group):
-                own = asked[rows, -1].nonzero()[:, 0]
-                styled = self._hair_distance(sources[own], hair) + bald
-                values[-1] = values[-1].index_put((rows[own],), styled)
+            own = self._own_distances(sources, asked[rows], group, hair)
+            every = own.new_zeros(len(points), len(group)).index_copy(0, rows, own)
+            found = dict(zip(group, every.unbind(dim=1), strict=True))
+            values = tuple(
+                torch.where(asked[:, part], found[part], value) if part in found else value
+                for part, value in enumerate(values)
+            )
         result = torch.stack(values, dim=-1)
         return result if wanted is None else result.masked_fill(~wanted, torch.inf)
+
+    def _own_distances(self, sources: Tensor, asked: Tensor, group: list[int], hair: Tensor) -> Tensor:
+        """Distances ``[N, G]`` of points ``[N, 3]`` of the mean head to parts, where they are asked ``[N, P + 1]``."""
+        parts = [part for part in group if part < len(self.part_boxes)]
+        rows = asked[:, parts].any(dim=1).nonzero()[:, 0]
+        distances = self.shape(sources[rows])[:, parts]
+        columns = [distances.new_zeros(len(sources), len(parts)).index_copy(0, rows, distances)]
+        if len(parts) < len(group):
+            rows = asked[:, -1].nonzero()[:, 0]
+            styled = self._hair_distance(sources[rows], hair) + NO_HAIR * (1.0 - hair.sum())
+            columns.append(styled.new_zeros(len(sources)).index_copy(0, rows, styled)[:, None])
+        return torch.cat(columns, dim=1)
 
     def inverses(self, shape: Tensor, box: Tensor) -> dict[int, InverseWarp]:
         """Prepare the way back of a shape ``[S]`` for many points in a box ``[2, 3]``; none for the mean head."""
@@ -124,15 +140,31 @@ class IdentityField(nn.Module):
 
     def _hair_distance(self, sources: Tensor, hair: Tensor) -> Tensor:
         """What the styles say of points ``[N, 3]`` of the mean head, weighted ``[N]``."""
+        if not len(sources):
+            return sources[:, 0]
         worn = hair.nonzero()[:, 0] if not hair.requires_grad else torch.arange(len(hair), device=hair.device)
-        low, high = self.hair_boxes[worn, 0] - HAIR_MARGIN, self.hair_boxes[worn, 1] + HAIR_MARGIN
+        low, high = self.hair_lattice_boxes()[worn].unbind(dim=1)
         beyond = torch.maximum(low - sources[:, None], sources[:, None] - high).clamp(min=0.0).norm(dim=-1)
-        values = beyond + HAIR_MARGIN
-        near = (beyond == 0.0).any(dim=1).nonzero()[:, 0]
+        far = torch.stack([self._far_hair(sources, style) for style in worn.tolist()], dim=1)
+        values = torch.where(beyond > 0.0, beyond + HAIR_MARGIN, far)
+        # No surface of a style is further than this from zero on the lattice, which is linear between its places.
+        reach = ((high - low) / (HAIR_LATTICE - 1)).norm(dim=-1) / 2.0
+        fade = ((values.abs() - reach) / (HAIR_FADE * reach)).clamp(0.0, 1.0)
+        near = (fade < 1.0).any(dim=1).nonzero()[:, 0]
         if len(near):
-            inside = torch.where(beyond[near] > 0.0, values[near], self.hair(sources[near])[:, worn])
-            values = values.index_put((near,), inside)
+            detail = torch.lerp(self.hair(sources[near])[:, worn], values[near], fade[near])
+            values = values.index_put((near,), detail)
         return values @ hair[worn]
+
+    def hair_lattice_boxes(self) -> Tensor:
+        """Lowest and highest corner ``[H, 2, 3]`` of every style's lattice, on the mean head."""
+        return self.hair_boxes + self.hair_boxes.new_tensor([[-HAIR_MARGIN], [HAIR_MARGIN]])
+
+    def _far_hair(self, sources: Tensor, style: int) -> Tensor:
+        low, high = self.hair_lattice_boxes()[style]
+        places = (sources - low) / (high - low) * 2.0 - 1.0
+        lattice, places = self.hair_lattice[None, style, None], places[None, None, None]
+        return functional.grid_sample(lattice, places, padding_mode="border", align_corners=True).flatten()
 
     def _sources(self, points: Tensor, part: int, shape: Tensor) -> Tensor:
         parts = torch.full((len(points),), part, device=points.device)
