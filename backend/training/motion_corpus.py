@@ -1,7 +1,7 @@
 """The motion model's training data: speech features and rig weights of utterances, and their codes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -151,14 +151,24 @@ class Batch:
 
 
 class TrainingFrames:
-    """Draws crops from the training utterances of several corpora, every frame with the same chance."""
+    """Draws crops from the training utterances of several corpora, every frame of a corpus with the same chance.
 
-    def __init__(self, corpora: list[MotionCorpus], space: CodeSpace) -> None:
+    Args:
+        corpora: at least one.
+        space: their codes.
+        shares: of the crops, one for every corpus; by default, corpora have as many as they have frames.
+    """
+
+    def __init__(self, corpora: list[MotionCorpus], space: CodeSpace, shares: Sequence[float] | None = None) -> None:
         self.space = space
         self.lines = [(corpus, line) for corpus in corpora for line in corpus.utterances if not line.held_out]
         if not self.lines:
             raise UserError("No utterance of the corpus is marked for training: make the corpus again.")
         frames = np.array([line.frames for _, line in self.lines], dtype=np.float64)
+        if shares is not None:
+            for corpus, share in zip(corpora, shares, strict=True):
+                own = np.array([each is corpus for each, _ in self.lines])
+                frames[own] *= share / max(frames[own].sum(), 1.0)
         self.chance = frames / frames.sum()
         self.styles = _styles(self.lines, space)
 

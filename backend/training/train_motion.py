@@ -67,6 +67,7 @@ class TrainingSettings:
         known_share: share of crops that see some of their frames clean, as windows of long takes and edits
             do.
         scale: codes of a crop are multiplied by a factor drawn from this range (the paper's augmentation).
+        shares: of the crops, one for every corpus; by frames where there is none.
         feature_noise: standard deviation of noise on the normalised speech features.
         feature_dropout: share of a crop's speech channels that are set to their mean.
         checkpoint_seconds, evaluation_seconds: between two of each.
@@ -88,6 +89,7 @@ class TrainingSettings:
     style_dropout: float = 0.25
     known_share: float = 0.5
     scale: tuple[float, float] = (0.85, 1.15)
+    shares: tuple[float, ...] | None = None
     feature_noise: float = 0.3
     feature_dropout: float = 0.1
     checkpoint_seconds: float = 60.0
@@ -115,7 +117,7 @@ class MotionTraining:
     ) -> None:
         self.corpora, self.space, self.settings = corpora, space, settings
         self.device, self.precision = device, precision
-        self.frames = TrainingFrames(corpora, space)
+        self.frames = TrainingFrames(corpora, space, settings.shares)
         sizes = {**sizes, "style_size": STYLE_SIZE}
         config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
         with torch.random.fork_rng(devices=[]):
@@ -376,8 +378,14 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
     device = torch.device(name)
     precision = torch.bfloat16 if device.type == "cuda" else torch.float32
     sizes = {"width": options.width, "layers": options.layers, "alignment_half_width": options.alignment}
+    if options.shares is not None and (len(options.shares) != len(corpora) or not min(options.shares) > 0):
+        raise UserError("Every corpus needs a share above 0: give as many --shares as corpora.")
     settings = TrainingSettings(
-        minutes=options.minutes, batch=options.batch, peak_rate=options.peak_rate, seed=options.seed
+        minutes=options.minutes,
+        batch=options.batch,
+        peak_rate=options.peak_rate,
+        shares=None if options.shares is None else tuple(options.shares),
+        seed=options.seed,
     )
     training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, device, precision)
     if training.resume(options.run):
@@ -392,6 +400,7 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.train_motion", description=__doc__)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="corpus folders")
+    parser.add_argument("--shares", type=float, nargs="+", help="of the crops, one for every corpus; else by frames")
     parser.add_argument("--head", type=Path, required=True, help="head bundle whose codes are learned")
     parser.add_argument("--output", type=Path, required=True, help="motion bundle to write")
     parser.add_argument("--run", type=Path, default=Path("work/motion_run"), help="checkpoints and log")

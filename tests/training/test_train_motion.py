@@ -198,6 +198,24 @@ def test_a_crop_that_is_scaled_is_said_to_move_as_much_more(corpus: Path, head: 
     assert torch.equal(told[1], styles[1])
 
 
+def test_corpora_have_the_shares_they_are_given(corpus: Path, head: Path) -> None:
+    space, one, other = CodeSpace.load(head), MotionCorpus.load(corpus), MotionCorpus.load(corpus)
+    frames = TrainingFrames([one, other], space, [3.0, 1.0])
+    chance = sum(chance for chance, (owner, _) in zip(frames.chance, frames.lines, strict=True) if owner is one)
+    assert chance == pytest.approx(0.75)
+    assert frames.chance.sum() == pytest.approx(1.0)
+
+
+def test_shares_that_do_not_fit_are_refused(
+    corpus: Path, head: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = ["--corpus", corpus, "--head", head, "--output", tmp_path / "out", "--run", tmp_path / "run"]
+    for shares in (["1", "2"], ["0"]):
+        assert main([*map(str, told), "--shares", *shares]) == 1
+        assert "as many --shares as corpora" in caplog.text
+        caplog.clear()
+
+
 def test_batches_come_from_training_lines_alone(corpus: Path, head: Path) -> None:
     held = MotionCorpus.load(corpus)
     frames = TrainingFrames([held], CodeSpace.load(head))
