@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import soxr
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.signal import butter, fftconvolve, sosfiltfilt
 
 from facetalk.clip import SAMPLE_RATE
@@ -48,9 +49,9 @@ def white_noise(count: int, rng: np.random.Generator) -> Samples:
 
 def rumble(count: int, rng: np.random.Generator) -> Samples:
     """Noise that falls by 3 dB an octave, as fans and traffic do, about unit size."""
-    spectrum = np.fft.rfft(rng.standard_normal(count))
+    spectrum = fft.rfft(rng.standard_normal(count))
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1.0))
-    return _unit(np.fft.irfft(spectrum, count))
+    return _unit(fft.irfft(spectrum, count))
 
 
 def hum(count: int, rng: np.random.Generator) -> Samples:
@@ -114,10 +115,10 @@ def _room(samples: Samples, decay_seconds: float, rng: np.random.Generator) -> S
 
 def _tilt(samples: Samples, decibels: float) -> Samples:
     """Turn treble up and bass down by ``decibels`` around 1 kHz, or the reverse."""
-    spectrum = np.fft.rfft(samples)
-    frequency = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
+    spectrum = fft.rfft(samples)
+    frequency = fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
     octaves = np.log2(np.clip(frequency, 60.0, 7000.0) / 1000.0)
-    return np.asarray(np.fft.irfft(spectrum * 10 ** (decibels * octaves / 3 / 20), len(samples)), np.float32)
+    return np.asarray(fft.irfft(spectrum * 10 ** (decibels * octaves / 3 / 20), len(samples)), np.float32)
 
 
 def band_limited(samples: Samples, band: tuple[float, float]) -> Samples:

@@ -5,7 +5,7 @@
 
 Speech with phone times (`training.speech_layer`), features of it in lines (`training.feature_layer`) and the face that
 says them (`training.face_layer`) are layers of their own, each kept; `training.corpus_assembly` joins them into what
-training maps into memory. `docs/training.md` has the format.
+training maps into memory. `docs/corpus.md` has the format.
 """
 
 import argparse

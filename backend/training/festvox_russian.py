@@ -17,6 +17,9 @@ from training.voices import SILENCE, Segment, Speech, UnspeakableError, VoiceDes
 PACKAGE = "festvox-ru"
 FOLDER = Path("/usr/share/festival/voices/russian/msu_ru_nsh_clunits")
 _LICENCE = "BSD-like, notice kept: recordings and labels Copyright (c) 2005 Nickolay V. Shmyrev"
+# How late the labels are, in seconds: the spectrum changes most so long before them, in all parts of the recordings,
+# and within 5 ms of every other voice's (`training.boundary_check`).
+LATENESS = 0.017
 _PROMPT = re.compile(r'^\( *(\S+) +"(.*)" *\)$', re.MULTILINE)
 
 # The labels' alphabet (MSU, after L. M. Zakharov 2004) in IPA: doubled vowels are stressed, doubled consonants soft.
@@ -75,7 +78,7 @@ def segments_of_labels(listing: str) -> list[Segment]:
         fields = line.split()
         if len(fields) != 3:
             continue
-        end, symbol = float(fields[0]), SILENCE if fields[2] == "pau" else fields[2]
+        end, symbol = float(fields[0]) - LATENESS, SILENCE if fields[2] == "pau" else fields[2]
         if symbol != SILENCE and symbol not in IPA:
             raise UnspeakableError(f"{PACKAGE} labels an unknown phone {symbol!r}.")
         segments.append(Segment(symbol, start, end))
