@@ -18,7 +18,7 @@ app = typer.Typer(help="Measure how fast the parts are.", no_args_is_help=True)
 
 @app.command()
 def head(
-    identity: Annotated[str, typer.Option(help="Whose head.")] = "average",
+    identity: Annotated[str, typer.Option(help="Whose head: average, random-N, or a preset.")] = "average",
     part: Annotated[str | None, typer.Option(help="The part to mesh; all together if not given.")] = None,
     dense_resolution: Annotated[
         int, typer.Option(min=16, max=512, help="Samples per axis of the dense grid; 256 takes minutes on a CPU.")
@@ -32,6 +32,7 @@ def head(
         from facetalk.device import choose_device, describe_device
         from facetalk.evaluation.head_bench import bench_head, bench_table, require_part
         from facetalk.head.head import Head
+        from facetalk.head.named_identity import named_identity
         from facetalk.topology.template import Template
 
         chosen = choose_device(device)
@@ -40,7 +41,7 @@ def head(
         load_seconds = time.perf_counter() - start
         template = Template.load(presets.preset(presets.TOPOLOGY))
         points, parts = torch.from_numpy(template.vertices), torch.from_numpy(template.parts).long()
-        code = model.identity(identity)
+        code = named_identity(model, presets.HEAD.rpartition("/")[2], identity)
         require_part(model, part)
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=ERR) as bars:
         tasks: dict[str, TaskID] = {}

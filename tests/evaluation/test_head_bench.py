@@ -111,7 +111,7 @@ def test_a_single_part_can_be_chosen() -> None:
     head = TwoBalls()
     distance = part_distance(head, torch.zeros(1), "hair")
     assert distance(CENTRES).tolist() == pytest.approx([float((CENTRES[0] - CENTRES[1]).norm()) - 0.08, -0.08])
-    mesh = mesh_sparsely(distance, head.box, 64, quiet).mesh
+    mesh = mesh_sparsely(head, torch.zeros(1), "hair", 64, quiet).mesh
     assert np.linalg.norm(mesh.vertices - CENTRES[1].numpy(), axis=1).max() < 0.081
 
 
@@ -127,8 +127,7 @@ def test_a_head_without_a_surface_is_refused() -> None:
 
 def test_a_shifted_and_a_torn_surface_are_told_apart() -> None:
     box = TwoBalls.box
-    distance = part_distance(TwoBalls(), torch.zeros(1), None)
-    mesh = mesh_sparsely(distance, box, 64, quiet).mesh
+    mesh = mesh_sparsely(TwoBalls(), torch.zeros(1), None, 64, quiet).mesh
     cell = ((box[1] - box[0]) / 63).numpy()
     shifted = TriangleMesh(mesh.vertices + np.array([0.0, 0.7, 0.0]) * cell, mesh.triangles)
     assert 0.5 < hausdorff_cells(mesh, shifted, box, 64) <= 0.7 + 1e-6

@@ -1,6 +1,6 @@
 import torch
 
-from facetalk.head.identity_field import NO_HAIR, PART_MARGIN, IdentityField
+from facetalk.head.identity_field import HAIR_LATTICE, NO_HAIR, PART_MARGIN, IdentityField
 from facetalk.head.identity_warp import IdentityWarp
 
 
@@ -48,3 +48,32 @@ def test_hair_is_blended_by_weights_and_a_bald_head_has_none() -> None:
     assert 0.4 < far < 0.6  # beyond the style's box no hair can be
     half = field(points, shape, torch.tensor([0.5, 0.5]))[:, -1]
     assert torch.allclose(half, styles.mean(dim=1), atol=1e-6)
+
+
+def test_only_wanted_distances_are_given() -> None:
+    field, shape, hair = small_field(), torch.randn(4), torch.tensor([0.0, 1.0])
+    points = torch.rand(40, 3)
+    wanted = torch.rand(40, 4) < 0.4
+    every, some = field(points, shape, hair), field(points, shape, hair, wanted)
+    assert torch.allclose(some[wanted], every[wanted], atol=1e-6)
+    assert bool(some[~wanted].isposinf().all())
+
+
+def test_distances_are_the_same_by_a_prepared_way_back() -> None:
+    field, shape, hair = small_field(), 0.3 * torch.randn(4), torch.tensor([0.0, 1.0])
+    points = torch.rand(40, 3)
+    with torch.no_grad():
+        inverses = field.inverses(shape, torch.tensor([[0.0] * 3, [1.0] * 3]))
+        expected = field(points, shape, hair)
+        assert torch.allclose(field(points, shape, hair, inverses=inverses), expected, atol=1e-3)
+    assert field.inverses(torch.zeros(4), torch.tensor([[0.0] * 3, [1.0] * 3])) == {}
+
+
+def test_far_from_hair_its_lattice_speaks_and_near_it_the_network() -> None:
+    field, shape, hair = small_field(), torch.zeros(4), torch.tensor([1.0, 0.0])
+    axis = torch.linspace(-1.1, 1.1, HAIR_LATTICE)
+    field.hair_lattice[0] = axis  # the distance to the plane x = 0
+    points = torch.tensor([[0.5, 0.1, 0.2], [-0.3, 0.1, 0.2], [0.01, 0.1, 0.2]])
+    found = field(points, shape, hair)[:, -1]
+    assert torch.allclose(found[:2], points[:2, 0], atol=1e-5)
+    assert torch.allclose(found[2], field.hair(points)[2, 0], atol=1e-5)

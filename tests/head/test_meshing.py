@@ -14,7 +14,13 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from facetalk.errors import Cancelled
-from facetalk.head.meshing import HIGHEST_RESOLUTION, TriangleMesh, marching_cubes
+from facetalk.head.meshing import (
+    HIGHEST_RESOLUTION,
+    MOST_PARTS,
+    TriangleMesh,
+    marching_cubes,
+    marching_cubes_of_union,
+)
 
 Field = Callable[[Tensor], Tensor]
 
@@ -211,6 +217,51 @@ def test_a_larger_overestimate_can_be_allowed_for() -> None:
     assert_same_surface(mesh, dense_marching_cubes(exaggerated, RESOLUTION))
     assert igl.facet_components(mesh.triangles)[0] == 2
     assert igl.facet_components(marching_cubes(exaggerated, BOX, RESOLUTION).triangles)[0] == 1
+
+
+UNION: tuple[Field, ...] = (
+    ball,
+    plate,
+    strand,
+    lambda points: ball(points, CENTRE + 0.01, 0.29),  # hidden in the first, but for a sliver
+    lambda points: ball(points, torch.tensor([-0.3, 0.5, 0.2]), 0.05),
+)
+
+
+class CountedUnion:
+    """Distances to several surfaces, counting how many points each is asked for."""
+
+    def __init__(self, parts: tuple[Field, ...]) -> None:
+        self.parts = parts
+        self.asked = torch.zeros(len(parts), dtype=torch.long)
+
+    def __call__(self, points: Tensor, wanted: Tensor) -> Tensor:
+        self.asked += wanted.sum(dim=0)
+        return torch.stack([part(points) for part in self.parts], dim=1).masked_fill(~wanted, torch.inf)
+
+    def least(self, points: Tensor) -> Tensor:
+        return torch.stack([part(points) for part in self.parts], dim=1).amin(dim=1)
+
+
+def test_a_union_has_the_surface_of_the_least_distance() -> None:
+    union = CountedUnion(UNION)
+    mesh = marching_cubes_of_union(union, len(UNION), BOX, RESOLUTION)
+    assert_same_surface(mesh, dense_marching_cubes(union.least, RESOLUTION))
+
+
+def test_parts_of_a_union_are_asked_for_only_where_they_matter() -> None:
+    union = CountedUnion((ball, lambda points: ball(points, torch.tensor([-0.4, 0.6, 0.25]), 0.05)))
+    alone = Counted(union.least)
+    marching_cubes_of_union(union, 2, BOX, 193)
+    marching_cubes(alone, BOX, 193)
+    assert union.asked[1] < 0.2 * alone.samples
+    assert union.asked.sum() < 1.15 * alone.samples
+
+
+@pytest.mark.parametrize("parts", [0, MOST_PARTS + 1])
+def test_too_many_parts_are_refused(parts: int) -> None:
+    with pytest.raises(ValueError, match=f"{parts} parts are not between 1 and"):
+        marching_cubes_of_union(lambda points, wanted: ball(points)[:, None], parts, BOX, 64)
 
 
 @pytest.mark.parametrize(("field", "share"), [(ball, 0.06), (plate, 0.06), (strand, 0.02), (two_balls, 0.02)])

@@ -78,6 +78,15 @@ def test_distances_can_be_fitted_through(pair: tuple[TinyModel, PublishedHead]) 
         assert float(gradient.abs().max()) > 0
 
 
+def test_a_distance_field_gives_what_is_wanted(pair: tuple[TinyModel, PublishedHead]) -> None:
+    _, head = pair
+    code, points = head.identity("subject-2"), inside(head, 20)
+    wanted = (torch.arange(20) % 2 == 0)[:, None]
+    found = head.distance_field(code)(points, wanted)
+    torch.testing.assert_close(found[wanted], head.signed_distance(points, code)[wanted], atol=SINGLE, rtol=0)
+    assert bool(found[~wanted].isposinf().all())
+
+
 def test_it_can_be_meshed(pair: tuple[TinyModel, PublishedHead]) -> None:
     _, head = pair
     code = head.identity("subject-2")

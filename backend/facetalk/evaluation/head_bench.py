@@ -13,7 +13,8 @@ from rich.table import Table
 from torch import Tensor
 
 from facetalk.errors import UserError
-from facetalk.head.meshing import POINTS_PER_CHUNK, TriangleMesh, marching_cubes
+from facetalk.head.head_surface import head_surface, parts_field
+from facetalk.head.meshing import POINTS_PER_CHUNK, TriangleMesh, marching_cubes_of_union
 from facetalk.head.parametric_head import ParametricHead
 
 SPARSE_RESOLUTIONS = (64, 128, 256)
@@ -123,12 +124,13 @@ def bench_head(
     Raises:
         UserError: the head has no such part, or no surface in the box.
     """
-    distance = part_distance(head, identity, part)
+    require_part(head, part)
     prepare_seconds, frame_milliseconds = _time_posing(head, identity, points, parts, progress)
-    marching_cubes(distance, head.box, SPARSE_RESOLUTIONS[0])  # once for nothing: caches fill, kernels load
+    head_surface(head, identity, resolution=SPARSE_RESOLUTIONS[0])  # once for nothing: caches fill, kernels load
     resolutions = sorted({*SPARSE_RESOLUTIONS, dense_resolution})
-    sparse = tuple(mesh_sparsely(distance, head.box, resolution, progress) for resolution in resolutions)
+    sparse = tuple(mesh_sparsely(head, identity, part, resolution, progress) for resolution in resolutions)
     compared = sparse[resolutions.index(dense_resolution)]
+    distance = part_distance(head, identity, part)
     dense, values = mesh_densely(distance, head.box, dense_resolution, progress)
     if not (len(dense.mesh.triangles) and len(compared.mesh.triangles)):
         raise UserError("The head has no surface in its box: choose another part or identity.")
@@ -147,18 +149,22 @@ def bench_head(
     )
 
 
-def mesh_sparsely(distance: Distance, box: Tensor, resolution: int, progress: Progress) -> MeshingRun:
-    """Time ``marching_cubes`` and count its samples."""
+def mesh_sparsely(
+    head: ParametricHead, identity: Tensor, part: str | None, resolution: int, progress: Progress
+) -> MeshingRun:
+    """Time the sparse meshing of a part, or of all, with what it prepares for the identity, and count its samples."""
     samples = 0
-
-    def counted(points: Tensor) -> Tensor:
-        nonlocal samples
-        samples += len(points)
-        return distance(points)
-
     name = f"sparse {resolution}"
     start = time.perf_counter()
-    mesh = marching_cubes(counted, box, resolution, lambda fraction: progress(name, fraction))
+    parts = range(len(head.parts)) if part is None else [head.parts.index(part)]
+    field = parts_field(head, identity, parts)
+
+    def counted(points: Tensor, wanted: Tensor) -> Tensor:
+        nonlocal samples
+        samples += len(points)
+        return field(points, wanted)
+
+    mesh = marching_cubes_of_union(counted, len(parts), head.box, resolution, lambda fraction: progress(name, fraction))
     return MeshingRun(resolution, samples, time.perf_counter() - start, mesh)
 
 

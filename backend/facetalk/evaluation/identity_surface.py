@@ -13,7 +13,8 @@ from facetalk.errors import UserError
 from facetalk.evaluation.held_out_heads import SKIN
 from facetalk.head.fitting import fit_scan
 from facetalk.head.head import UNITS_PER_METRE
-from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.head.head_surface import head_surface
+from facetalk.head.meshing import TriangleMesh
 from facetalk.head.parametric_head import ParametricHead
 from facetalk.head.scan import Scan
 from facetalk.head.similarity import Similarity
@@ -48,8 +49,7 @@ def skin_mesh(
     Raises:
         UserError: there is none.
     """
-    channel = head.parts.index(SKIN)
-    mesh = marching_cubes(lambda points: head.signed_distance(points, code)[:, channel], head.box, resolution, progress)
+    mesh = head_surface(head, code, [head.parts.index(SKIN)], resolution, progress)
     if not len(mesh.triangles):
         raise UserError("The head has no skin in its box: train its shape first.")
     return mesh
