@@ -28,9 +28,9 @@ def speak(sentence: AlignedSentence, table: Mapping[str, Channel]) -> Array:
     seconds = (len(sentence.tracked) - 1) / sentence.fps
     frames = int(np.ceil(seconds * FRAME_RATE)) + 1
     weights = mouth_weights(sentence.phones, frames, SpeakingStyle(), np.random.default_rng(0), table)
-    curves = mouth_size({name: np.clip(curve, 0.0, 1.0) for name, curve in weights.items()})
+    size = mouth_size({name: np.clip(curve, 0.0, 1.0) for name, curve in weights.items()})
     times, known = np.arange(len(sentence.tracked)) / sentence.fps, np.arange(frames) / FRAME_RATE
-    return np.stack([np.interp(times, known, curve) for curve in curves], axis=-1)
+    return np.stack([np.interp(times, known, curve) for curve in (size.height, size.width)], axis=-1)
 
 
 def kind(name: str) -> str:

@@ -108,11 +108,12 @@ class Channel(NamedTuple):
 
 
 class Tongue(NamedTuple):
-    """How far the tongue is raised at its tip, pushed between the teeth, raised at its back: 0 to 1."""
+    """How far the tongue is raised at its tip, lifted to the teeth, raised at its back, put forward: 0 to 1."""
 
     tip: float = 0.0
     between: float = 0.0
     back: float = 0.0
+    forward: float = 0.0
 
 
 @cache
@@ -222,11 +223,14 @@ def tongue(name: str) -> Tongue:
     touching = sound.manner in ("stop", "nasal", "lateral", "tap", "trill")
     match sound.place:
         case "dental":
-            return Tongue(between=1.0)
+            # Put forward by this much, the tip lies on the edges of the incisors.
+            return Tongue(between=1.0, forward=0.5)
         case "alveolar":
-            return Tongue(tip=1.0 if touching else 0.85 if sound.manner == "affricate" else 0.5)
+            tip = 1.0 if touching else 0.85 if sound.manner == "affricate" else 0.5
+            return Tongue(tip=tip, forward=0.45 if touching else 0.25)
         case "postalveolar" | "retroflex":
-            return Tongue(tip=1.0 if touching else 0.75 if sound.manner == "affricate" else 0.45, back=0.2)
+            tip = 1.0 if touching else 0.75 if sound.manner == "affricate" else 0.45
+            return Tongue(tip=tip, back=0.2, forward=0.1)
         case "palatal":
             return Tongue(tip=0.3, back=0.6)
         case "velar" | "uvular":

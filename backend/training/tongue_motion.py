@@ -12,11 +12,12 @@ from training.postures import Tongue, tongue
 
 FloatArray = NDArray[np.float32]
 
-CONTROLS = {"tip": "tongueTipUp", "between": "tongueBetweenTeeth", "back": "tongueBackUp"}
+CONTROLS = {"tip": "tongueTipUp", "between": "tongueBetweenTeeth", "back": "tongueBackUp", "forward": "tongueOut"}
 # Seconds. The tip is the fastest articulator (Kuehn and Moll, "A cineradiographic study of VC and CV articulatory
 # velocities", 1976); contact of a stop, tap or lateral lasts at least two frames and is reached and left this fast.
 AHEAD, AFTER = 0.040, 0.030
 HOLD, RAMP = 0.045, 0.05
+TOUCHING = 0.7  # of any part: it is there to touch
 
 
 def weights(phones: Sequence[Phone], times: NDArray[np.float64], precision: float) -> dict[str, FloatArray]:
@@ -27,7 +28,7 @@ def weights(phones: Sequence[Phone], times: NDArray[np.float64], precision: floa
         wanted = np.array([tongue(phone.name)[place] for phone in phones])
         curve = share @ wanted
         for phone, height in zip(phones, wanted, strict=True):
-            if height > 0.7:
+            if max(tongue(phone.name)) > TOUCHING:
                 curve = np.maximum(curve, height * _contact(phone, times))
         curves[CONTROLS[name]] = curve.astype(np.float32)
     return curves

@@ -1,20 +1,27 @@
-"""The upper face while somebody speaks: blinks, gaze and brows, as rig weights at 50 Hz.
+"""The upper face while somebody speaks: lids, gaze, brows and cheeks as rig weights at 50 Hz.
 
-Almost nothing of it is in the sound, so it is drawn from human statistics: 10 to 25 blinks a minute that
-close in about 90 ms and open in about 175 ms (Bentivoglio et al. 1997; Trutoiu et al. 2011), gaze that rests
-on the listener and leaves in saccades, brows that rise with pitch accents (Cave et al. 1996).
+Almost nothing of it is in the sound, so it is drawn from human statistics (`training.blinks`, `training.gaze`); brows
+rise with pitch accents (Cave et al., "About the relationship between eyebrow movements and F0 variations", 1996), and a
+feeling lies over all of it, now a little more, now a little less.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.blinks import blink_onsets, lid_closure
+from training.eased import Curve, ease, wander
 from training.emotion import NO_EXPRESSION, Expression
+from training.gaze import gaze, look_weights
 
 FRAME_RATE = 50
 FloatArray = NDArray[np.float32]
-Curve = NDArray[np.float64]
+
+ACCENTED = 0.6  # stress from which on a vowel may lift the brows
+BETWEEN_FLASHES = 0.6  # seconds
+FEELING_WAVERS = 0.2  # as a share of its strength
+LIDS_FOLLOW_DOWN = 0.35  # how far lids close when the eyes look down, beyond what eyeLookDown does
 
 
 def upper_face(
@@ -24,112 +31,64 @@ def upper_face(
     rng: np.random.Generator,
     felt: Expression = NO_EXPRESSION,
 ) -> dict[str, FloatArray]:
-    """Weights of eyes, brows and cheeks by control name, each ``[frames]``.
+    """Weights of eyes, brows, cheeks and nose by rig control, each ``[frames]``.
 
     Args:
         accents: time in seconds and strength (0 to 1) of every vowel; the strong ones lift the brows.
         pauses: start and end in seconds of every pause; blinks are likelier there.
         frames: number of frames at 50 Hz.
         rng: the source of every draw.
+        felt: what the face shows beside.
     """
     times = np.arange(frames) / FRAME_RATE
-    blink = _blinks(times, pauses, rng)
-    curves = _gaze(times, rng)
-    looking_down = (curves["eyeLookDown_L"] + curves["eyeLookDown_R"]) / 2
-    raised, frown = _brows(times, accents, rng)
+    look = gaze(times, pauses, felt.gaze_down, rng)
+    blink = lid_closure(times, blink_onsets(frames / FRAME_RATE, pauses, look.shifts, felt.blinks, rng), rng)
+    raised, frown = _brows(times, accents, felt.brows, rng)
+    curves = look_weights(look)
     lopsided = rng.normal(0.0, 0.08)
     squint = np.clip(rng.normal(0.04, 0.05), 0.0, 0.2) + 0.12 * blink
+    feeling = 1.0 + FEELING_WAVERS * wander(times, rng)
+    down = curves["eyeLookDown_L"]
     for side, gain in (("L", 1.0 + lopsided), ("R", 1.0 - lopsided)):
-        curves[f"eyeBlink_{side}"] = np.maximum(blink, 0.35 * looking_down)
-        curves[f"eyeSquint_{side}"] = squint * gain
-        curves[f"eyeWide_{side}"] = 0.25 * raised * gain * (1.0 - blink)
-        curves[f"cheekSquint_{side}"] = 0.06 * blink
-        curves[f"browInnerUp_{side}"] = raised * gain
-        curves[f"browOuterUp_{side}"] = 0.7 * raised * gain
-        curves[f"browDown_{side}"] = frown * gain + 0.05 * blink
+        own = {
+            "eyeSquint": squint,
+            "eyeWide": 0.25 * raised,
+            "cheekSquint": 0.06 * blink,
+            "browInnerUp": raised,
+            "browOuterUp": 0.7 * raised,
+            "browDown": frown + 0.05 * blink,
+        }
+        for name, curve in _with_feeling(own, felt, feeling).items():
+            curves[f"{name}_{side}"] = curve * gain
+        curves[f"eyeWide_{side}"] = curves[f"eyeWide_{side}"] * (1.0 - blink)
+        curves[f"eyeBlink_{side}"] = np.maximum(blink, LIDS_FOLLOW_DOWN * down)
     return {name: np.clip(curve, 0.0, 1.0).astype(np.float32) for name, curve in curves.items()}
 
 
-def _blinks(times: Curve, pauses: Sequence[tuple[float, float]], rng: np.random.Generator) -> Curve:
-    """Lid closure of both eyes: a renewal process of blinks, moved into a pause where one is near."""
-    mean_interval = 60.0 / rng.uniform(10.0, 25.0)
-    end = len(times) / FRAME_RATE
-    closure = np.zeros(len(times))
-    onset = rng.uniform(0.0, mean_interval)
-    while onset < end:
-        start = _pause_nearby(onset, pauses)
-        closing, hold, opening = rng.uniform(0.08, 0.10), rng.uniform(0.022, 0.05), rng.uniform(0.15, 0.20)
-        falling = _ease((times - start) / closing)
-        rising = _ease((times - start - closing - hold) / opening)
-        closure = np.maximum(closure, falling - rising)
-        onset = max(onset, start) + 0.5 + rng.gamma(2.0, (mean_interval - 0.5) / 2.0)
-    return closure
+def _with_feeling(own: Mapping[str, Curve], felt: Expression, feeling: Curve) -> dict[str, Curve]:
+    """Both together without ever leaving 0 to 1: what one does leaves less for the other."""
+    names = [*own, *(name for name in felt.upper if name not in own)]
+    nothing = np.zeros_like(feeling)
+    shown = {name: np.clip(felt.upper.get(name, 0.0) * feeling, 0.0, 1.0) for name in names}
+    return {name: 1.0 - (1.0 - np.clip(own.get(name, nothing), 0.0, 1.0)) * (1.0 - shown[name]) for name in names}
 
 
-def _pause_nearby(onset: float, pauses: Sequence[tuple[float, float]]) -> float:
-    """The time of the pause that begins within half a second of ``onset``, else ``onset`` itself."""
-    for start, _ in pauses:
-        if 0.0 <= start - onset < 0.5:
-            return start
-    return onset
-
-
-def _gaze(times: Curve, rng: np.random.Generator) -> dict[str, Curve]:
-    """Eye directions: fixations near the listener or, now and then, elsewhere, joined by saccades."""
-    sideways, upwards = np.zeros(len(times)), np.zeros(len(times))
-    home = rng.normal(0.0, 0.03, 2)
-    position, now, end = home, 0.0, len(times) / FRAME_RATE
-    sideways += position[0]
-    upwards += position[1]
-    while now < end:
-        away = rng.random() < 0.12
-        now += rng.gamma(2.0, 0.35) if away else rng.gamma(2.0, 0.7)
-        spread = np.array([0.28, 0.15]) if away else np.array([0.04, 0.025])
-        target = np.clip(home + rng.normal(0.0, 1.0, 2) * spread, -0.7, 0.7)
-        step = _ease((times - now) / rng.uniform(0.04, 0.06))
-        sideways += (target[0] - position[0]) * step
-        upwards += (target[1] - position[1]) * step
-        position = target
-    to_left, to_right = np.maximum(sideways, 0.0), np.maximum(-sideways, 0.0)
-    up, down = np.maximum(upwards, 0.0), np.maximum(-upwards, 0.0)
-    return {
-        "eyeLookOut_L": to_left,
-        "eyeLookIn_R": to_left,
-        "eyeLookIn_L": to_right,
-        "eyeLookOut_R": to_right,
-        **{f"eyeLookUp_{side}": up for side in "LR"},
-        **{f"eyeLookDown_{side}": down for side in "LR"},
-    }
-
-
-def _brows(times: Curve, accents: Sequence[tuple[float, float]], rng: np.random.Generator) -> tuple[Curve, Curve]:
+def _brows(
+    times: Curve, accents: Sequence[tuple[float, float]], liveliness_factor: float, rng: np.random.Generator
+) -> tuple[Curve, Curve]:
     """Brow raise and brow lowering: flashes on strong accents over a slowly wandering mood."""
-    liveliness = rng.uniform(0.1, 0.5)
+    liveliness = rng.uniform(0.1, 0.5) * liveliness_factor
     raised, frown = np.zeros(len(times)), np.zeros(len(times))
     last = -1.0
     for time, strength in accents:
-        if strength < 0.6 or time - last < 0.6 or rng.random() > 0.2 + liveliness:
+        if strength < ACCENTED or time - last < BETWEEN_FLASHES or rng.random() > 0.2 + liveliness:
             continue
         last = time
         height = liveliness * strength * rng.uniform(0.5, 1.2)
-        flash = _ease((times - time + 0.16) / 0.16) - _ease((times - time - rng.uniform(0.02, 0.3)) / 0.35)
+        flash = ease((times - time + 0.16) / 0.16) - ease((times - time - rng.uniform(0.02, 0.3)) / 0.35)
         if rng.random() < 0.8:
             raised = np.maximum(raised, height * flash)
         else:
             frown = np.maximum(frown, 0.6 * height * flash)
-    mood = 0.06 * _wander(times, rng)
+    mood = 0.06 * wander(times, rng)
     return raised + np.maximum(mood, 0.0), frown + np.maximum(-mood, 0.0)
-
-
-def _wander(times: Curve, rng: np.random.Generator) -> Curve:
-    """A smooth curve of about unit size that changes over seconds."""
-    total = np.zeros(len(times))
-    for rate in rng.uniform(0.05, 0.3, 3):
-        total += np.sin(2 * np.pi * (rate * times + rng.uniform()))
-    return total / 3.0
-
-
-def _ease(x: Curve) -> Curve:
-    """A step from 0 to 1 of least jerk while x goes from 0 to 1."""
-    x = np.clip(x, 0.0, 1.0)
-    return np.asarray(x**3 * (10.0 - 15.0 * x + 6.0 * x * x))
