@@ -12,7 +12,7 @@ from training.files import read_json
 from training.lines import NO_SPEECH
 from training.phone_prominence import spelling
 from training.phones import PAUSE
-from training.speech_layer import part_seconds, parts
+from training.speech_layer import is_held_out, part_seconds, parts
 from training.voices import SILENCE, VoiceDescription
 
 _HEAD = (
@@ -25,7 +25,7 @@ _HEAD = (
 class _Group:
     """What one engine says in one language."""
 
-    voices: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    voices: set[str] = field(default_factory=set)
     licences: set[str] = field(default_factory=set)
     rendered: float = 0.0
     sound: float = 0.0
@@ -46,15 +46,13 @@ def corpus_table(folder: Path) -> str:
         group = groups[voice.engine, voice.language]
         group.licences.add(voice.licence)
         speech = folder / "speech" / name
+        # Of a voice that is held out as a whole even the first part is.
+        group.voices.add(f"*{name}*" if is_held_out(speech, 0) else name)
         group.rendered += sum(part_seconds(speech, number) for number in parts(speech))
     for voice_name, number, copy in manifest["parts"]:
         voice = voices[voice_name]
         lines = read_lines(folder / "features" / voice_name, number, copy)
         _add_lines(groups[voice.engine, voice.language], lines, voice)
-    for entry in manifest["utterances"]:
-        if entry["voice"] in voices:
-            voice = voices[entry["voice"]]
-            groups[voice.engine, voice.language].voices[voice.name].add(entry["split"])
     rows = [_row(engine, language, group) for (engine, language), group in sorted(groups.items())]
     return "\n".join([_HEAD, *rows, _total(groups.values()), "", *_manners(manifest["utterances"])])
 
@@ -71,10 +69,9 @@ def _add_lines(group: _Group, lines: Iterable[dict[str, Any]], voice: VoiceDescr
 
 
 def _row(engine: str, language: str, group: _Group) -> str:
-    names = [f"*{name}*" if splits == {"held_out"} else name for name, splits in sorted(group.voices.items())]
     hours = " | ".join(f"{seconds / 3600:.2f}" for seconds in (group.rendered, group.sound, group.phones))
     licences = "; ".join(sorted(group.licences))
-    return f"| {engine} | {language} | {', '.join(names)} | {hours} | {len(group.names)} | {licences} |"
+    return f"| {engine} | {language} | {', '.join(sorted(group.voices, key=lambda name: name.strip('*')))} | {hours} | {len(group.names)} | {licences} |"
 
 
 def _total(groups: Iterable[_Group]) -> str:
