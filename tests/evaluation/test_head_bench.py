@@ -93,6 +93,8 @@ def test_sparse_and_dense_meshing_are_compared_in_one_run(bench: HeadBench) -> N
     assert (bench.sparse_components, bench.dense_components) == (2, 2)
     assert bench.overestimate == pytest.approx(1.0, abs=0.03)
     assert bench.speedup == bench.dense.seconds / bench.compared.seconds
+    assert bench.processor_speedup == bench.dense.processor_seconds / bench.compared.processor_seconds
+    assert bench.dense.processor_seconds > 0
     assert bench.points == 100
     assert bench.prepare_seconds > 0
     assert bench.frame_milliseconds > 0
@@ -155,5 +157,6 @@ def test_the_table_says_device_and_figures(bench: HeadBench) -> None:
     assert "The head on an abacus" in text
     assert "1.25 s" in text
     assert f"{bench.speedup:.1f} x" in text
+    assert f"{bench.processor_speedup:.1f} x" in text
     assert f"{bench.compared.samples:,} samples" in text
     assert f"{bench.dense.samples:,} samples" in text
