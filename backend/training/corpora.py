@@ -62,7 +62,7 @@ def build_corpus(
         if "speech" in layers:
             add_speech(speech, share, seed)
         if "features" in layers:
-            add_features(speech, features, copies, seed, encoder)
+            add_features(speech, features, share.minutes, copies, seed, encoder)
         if "faces" in layers:
             add_faces(features, faces, voice.alphabet, seed)
     if "faces" in layers:

@@ -16,25 +16,29 @@ from training.speech_layer import is_held_out, part_seconds, parts
 from training.voices import SILENCE, VoiceDescription
 
 _HEAD = (
-    "| speech | language | voices (*held out*) | rendered, h | in lines, h | of it phones, h | phones | licence |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| speech | language | voices (*held out*) | rendered, h | in lines, h | of it phones, h | phones |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
 @dataclass
 class _Group:
-    """What one engine says in one language."""
+    """What one engine says in one language: voices, seconds, and the names of its phones."""
 
     voices: set[str] = field(default_factory=set)
-    licences: set[str] = field(default_factory=set)
     rendered: float = 0.0
     sound: float = 0.0
-    phones: float = 0.0
-    names: set[str] = field(default_factory=set)
+    spoken: float = 0.0
+    phones: set[str] = field(default_factory=set)
+
+    def row(self, title: str, language: str, voices: str) -> str:
+        """The table's row."""
+        hours = " | ".join(f"{seconds / 3600:.2f}" for seconds in (self.rendered, self.sound, self.spoken))
+        return f"| {title} | {language} | {voices} | {hours} | {len(self.phones)} |"
 
 
 def corpus_table(folder: Path) -> str:
-    """The tables of an assembled corpus.
+    """The tables of an assembled corpus: who speaks, in what manner, and under which licence.
 
     Raises:
         UserError: the folder holds no corpus, or one that is damaged.
@@ -43,18 +47,22 @@ def corpus_table(folder: Path) -> str:
     voices = {name: VoiceDescription(**fields) for name, fields in manifest["voices"].items()}
     groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
     for name, voice in voices.items():
-        group = groups[voice.engine, voice.language]
-        group.licences.add(voice.licence)
-        speech = folder / "speech" / name
-        # Of a voice that is held out as a whole even the first part is.
-        group.voices.add(f"*{name}*" if is_held_out(speech, 0) else name)
-        group.rendered += sum(part_seconds(speech, number) for number in parts(speech))
-    for voice_name, number, copy in manifest["parts"]:
-        voice = voices[voice_name]
-        lines = read_lines(folder / "features" / voice_name, number, copy)
-        _add_lines(groups[voice.engine, voice.language], lines, voice)
-    rows = [_row(engine, language, group) for (engine, language), group in sorted(groups.items())]
-    return "\n".join([_HEAD, *rows, _total(groups.values()), "", *_manners(manifest["utterances"])])
+        _add_speech(groups[voice.engine, voice.language], folder / "speech" / name)
+    for name, number, copy in manifest["parts"]:
+        voice = voices[name]
+        _add_lines(groups[voice.engine, voice.language], read_lines(folder / "features" / name, number, copy), voice)
+    rows = [
+        group.row(engine, language, ", ".join(sorted(group.voices, key=lambda name: name.strip("*"))))
+        for (engine, language), group in sorted(groups.items())
+    ]
+    manners = _manners(manifest["utterances"])
+    return "\n".join([_HEAD, *rows, _total(groups.values()), "", *manners, "", *_licences(voices.values())])
+
+
+def _add_speech(group: _Group, speech: Path) -> None:
+    # Of a voice that is held out as a whole even the first part is.
+    group.voices.add(f"*{speech.name}*" if is_held_out(speech, 0) else speech.name)
+    group.rendered += sum(part_seconds(speech, number) for number in parts(speech))
 
 
 def _add_lines(group: _Group, lines: Iterable[dict[str, Any]], voice: VoiceDescription) -> None:
@@ -64,31 +72,33 @@ def _add_lines(group: _Group, lines: Iterable[dict[str, Any]], voice: VoiceDescr
         group.sound += line["frames"] / FEATURE_RATE
         for symbol, start, end, _ in line["segments"]:
             if symbol != SILENCE:
-                group.phones += end - start
-                group.names |= {name for name in spelling(symbol, voice.alphabet).names if name != PAUSE}
-
-
-def _row(engine: str, language: str, group: _Group) -> str:
-    hours = " | ".join(f"{seconds / 3600:.2f}" for seconds in (group.rendered, group.sound, group.phones))
-    licences = "; ".join(sorted(group.licences))
-    return f"| {engine} | {language} | {', '.join(sorted(group.voices, key=lambda name: name.strip('*')))} | {hours} | {len(group.names)} | {licences} |"
+                group.spoken += end - start
+                group.phones |= {name for name in spelling(symbol, voice.alphabet).names if name != PAUSE}
 
 
 def _total(groups: Iterable[_Group]) -> str:
-    groups = list(groups)
-    sums = (sum(getattr(group, kind) for group in groups) for kind in ("rendered", "sound", "phones"))
-    hours = " | ".join(f"{seconds / 3600:.2f}" for seconds in sums)
-    names = set().union(*(group.names for group in groups))
-    voices = len(set().union(*(group.voices for group in groups)))
-    return f"| all | | {voices} voices | {hours} | {len(names)} | |"
+    total = _Group()
+    for group in groups:
+        total.voices |= group.voices
+        total.phones |= group.phones
+        total.rendered += group.rendered
+        total.sound += group.sound
+        total.spoken += group.spoken
+    return total.row("all", "", f"{len(total.voices)} voices")
 
 
 def _manners(utterances: Sequence[dict[str, Any]]) -> list[str]:
-    """Hours by manner of speaking, of copies, and held out."""
+    """Hours by manner of speaking, of further copies, and by split."""
     hours: dict[str, float] = defaultdict(float)
     for entry in utterances:
         kinds = [entry["manner"], "held out" if entry["split"] == "held_out" else "for training"]
         kinds += ["further copies of the same speech"] if entry["copy"] else []
         for kind in kinds:
             hours[kind] += entry["frames"] / FEATURE_RATE / 3600
-    return ["| of these lines | h |", "| --- | --- |", *(f"| {kind} | {hours[kind]:.2f} |" for kind in hours)]
+    rows = [f"| {kind} | {amount:.2f} |" for kind, amount in sorted(hours.items())]
+    return ["| of these lines, and of silence and noise | h |", "| --- | --- |", *rows]
+
+
+def _licences(voices: Iterable[VoiceDescription]) -> list[str]:
+    rows = dict.fromkeys(f"| {voice.engine} | {voice.licence} | {voice.times} |" for voice in voices)
+    return ["| speech | licence and attribution | phone times |", "| --- | --- | --- |", *rows]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from training.files import read_json, write_array, write_json
 from training.lines import Line, compose_lines
-from training.speech_layer import parts, read_part, read_voice
+from training.speech_layer import first_parts, read_part, read_voice
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,15 @@ class Encoder(Protocol):
         """Features ``[ceil(S / 320), 768]`` of samples ``[S]``."""
 
 
-def add_features(speech: Path, features: Path, copies: int, seed: int, encoder: Callable[[], Encoder]) -> None:
-    """Make the features of every part of a voice's ``speech`` that has none yet.
+def add_features(
+    speech: Path, features: Path, minutes: float, copies: int, seed: int, encoder: Callable[[], Encoder]
+) -> None:
+    """Make the features of the parts of a voice's ``speech`` that have none yet.
 
     Args:
         speech: a voice's folder of the first layer.
         features: its folder of the second.
+        minutes: of its speech, from the first part on.
         copies: how often every sentence comes, each time in another line, manner and recording.
         seed: of every draw.
         encoder: called once, when there is something to encode.
@@ -45,7 +48,7 @@ def add_features(speech: Path, features: Path, copies: int, seed: int, encoder: 
     Raises:
         UserError: the speech is damaged, or a package is missing.
     """
-    wanted = [(number, copy) for copy in range(copies) for number in parts(speech)]
+    wanted = [(number, copy) for copy in range(copies) for number in first_parts(speech, minutes)]
     missing = [each for each in wanted if not listing(features, *each).exists()]
     if not missing:
         return

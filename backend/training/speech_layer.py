@@ -79,6 +79,18 @@ def parts(folder: Path) -> list[int]:
     return list(range(next(number for number in count() if number not in found)))
 
 
+def first_parts(folder: Path, minutes: float) -> list[int]:
+    """The first finished parts that hold ``minutes`` together, or all."""
+    chosen: list[int] = []
+    seconds = 0.0
+    for number in parts(folder):
+        if seconds >= 60 * minutes:
+            break
+        chosen.append(number)
+        seconds += part_seconds(folder, number)
+    return chosen
+
+
 def part_seconds(folder: Path, number: int) -> float:
     """How much sound a part holds."""
     return float(sum(entry["count"] for entry in _entries(folder, number))) / SAMPLE_RATE
