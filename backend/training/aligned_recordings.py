@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
 from training.alignment import align
-from training.fit_recordings import Recordings, load_recordings, mouth_targets
 from training.phones import PAUSE, Phone, from_arpabet, is_vowel, joined
 from training.postures import CHANNELS
+from training.tracked_recordings import Recordings, load_recordings, mouth_targets
 from training.voices import Segment, UnspeakableError
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class AlignedSentence:
 
 
 def load_sentences(folder: Path, first: int = 0, last: int | None = None) -> list[AlignedSentence]:
-    """Read recordings (as `training.fit_recordings` does) and align those from ``first`` to ``last``.
+    """Read recordings (as `training.tracked_recordings` does) and align those from ``first`` to ``last``.
 
     Sentences that the aligner does not find in their sound are left out.
 
@@ -103,5 +103,6 @@ def _timed(segment: Segment, offset: float) -> list[Phone]:
 
 
 def _level(samples: NDArray[np.float32], phone: Phone) -> float:
-    part = samples[int(phone.start * SAMPLE_RATE) : int(phone.end * SAMPLE_RATE) + 1]
-    return 10.0 * float(np.log10(np.mean(part**2) + 1e-10))
+    first, last = int(phone.start * SAMPLE_RATE), int(phone.end * SAMPLE_RATE)
+    part = samples[first : max(last, first + 1)]
+    return 10.0 * float(np.log10(np.mean(part**2) + 1e-10)) if len(part) else QUIET

@@ -1,38 +1,38 @@
 """Turn recordings with tracked landmarks into a corpus: speech features and the rig weights of a real face.
 
-    python -m training.fit_recordings --data GRID_S1 --head presets/heads/facetalk-head --output work/grid_corpus
+    python -m training.fit_recordings --data GRID_S1 --output work/grid_corpus
 
-Lips and jaw are solved for on the head whose codes are to be learned; lids and brows follow their tracked
-heights; gaze, which the tracker cannot tell, is drawn as in the synthetic corpus. The tongue is not seen and
-stays at rest. See "Real lips" in ``docs/training.md``.
+The face is captured as `facetalk fit` does it. The tongue, which no camera sees, follows the articulation model for
+the phones that are heard. See "Real lips" in ``docs/training.md``.
 """
 
 import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from facetalk import presets
-from facetalk.bundle import read_bundle
+from facetalk.capture.fit_report import report_fit
+from facetalk.capture.fitted_head import FittedHead
+from facetalk.capture.performance import MAPPED, RATE, capture
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
+from facetalk.head.head import Head
 from facetalk.speech.whisper_encoder import FEATURE_SIZE, WhisperEncoder
-from training import augmentation
+from facetalk.topology.template import Template
+from training import augmentation, tongue_motion
+from training.aligned_recordings import load_sentences
 from training.corpora import FORMAT, Encoder
+from training.phones import Phone
 from training.rig import RIG_CONTROLS
-from training.rig_fit import fit_weights
-from training.tracked_face import TrackedFace, measure_face, without_drift
-from training.upper_face import FRAME_RATE, upper_face
+from training.tracked_recordings import Recordings, load_recordings
 
 log = logging.getLogger(__name__)
 
@@ -52,62 +52,8 @@ LINE_SECONDS = 8.0  # a line is complete with the sentence that takes it beyond:
 MARGIN = (0.2, 0.6)  # seconds kept around what is spoken in a joined sentence
 GAP = (0.1, 0.6)  # seconds of silence between two
 FADE = 80  # samples
-MOST_MISSING = 5  # frames of a sentence without a face
-SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE
-
-# Tracked lips that are shut measure 0.005 to 0.015 on this speaker and hardly ever 0.02 to 0.03: the contour
-# under-reads narrow openings. From OPEN on it is taken at its word.
-SHUT, OPEN = 0.017, 0.030
-# Shut in speech, lips press a little on each other, so that the blur of what learns from them leaves them shut.
-PRESSED = -0.008
-DRIFT = 20.0  # frames of 50 Hz; sentences come at a word in 15
-
-# What the solver may use, left and right together: one speaker's lopsidedness is not worth learning. The cost
-# says how far from being the obvious choice a control is; the jaw explains a chin that drops.
-MOUTH_COST = {
-    "jawOpen": 0.004,
-    "mouthClose": 0.006,
-    "mouthFunnel": 0.020,
-    "mouthPucker": 0.002,
-    "mouthStretch": 0.002,
-    "mouthSmile": 0.003,
-    "mouthUpperUp": 0.003,
-    "mouthLowerDown": 0.003,
-    "mouthPress": 0.015,
-    "mouthRollLower": 0.012,
-    "mouthRollUpper": 0.012,
-    "mouthShrugLower": 0.015,
-}
-IMPORTANCE = {
-    "lip_height": 40.0,
-    "mouth_width": 12.0,
-    "upper_lip": 2.0,
-    "lower_lip": 2.0,
-    "corners": 1.0,
-    "chin": 1.5,
-}
-SMOOTHNESS = 0.002
-
-# Heights of the brows at a weight of 1, over the distance of the outer eye corners, on ICT-FaceKit's mean head.
-BROW_INNER_UP, BROW_OUTER_UP, BROW_DOWN = 0.067, 0.087, 0.041
-BROW_NOISE = 0.004
-
-
-class Recordings(NamedTuple):
-    """Sentences of one speaker.
-
-    Attributes:
-        samples: ``[clips, S]``, 16 kHz.
-        face: tracked at ``fps``.
-        speech: start and end in seconds of what is spoken in each clip.
-    """
-
-    samples: NDArray[np.float32]
-    face: TrackedFace
-    fps: float
-    speech: list[tuple[float, float]]
-    names: list[str]
-    texts: list[str]
+PRECISION = 1.0  # of the tongue
+SAMPLES_PER_FRAME = SAMPLE_RATE // RATE
 
 
 class Piece(NamedTuple):
@@ -127,161 +73,37 @@ class Line(NamedTuple):
     recording: dict[str, float | str]
 
 
-@dataclass(frozen=True)
-class HeadResponse:
-    """What rig controls do to the measured points of a head, over the distance of its outer eye corners."""
-
-    points: FloatArray  # [R, 9, 3]
-
-    @classmethod
-    def load(cls, head: Path) -> Self:
-        """Read it from a head bundle.
-
-        Raises:
-            UserError: the bundle is missing, damaged, or was trained without a rig.
-        """
-        bundle = read_bundle(head, "head")
-        rig_to_code = bundle.tensor("rig_to_code", (len(RIG_CONTROLS), None)).double()
-        to_points = bundle.tensor("code_to_points", (rig_to_code.shape[1], 9, 3)).double()
-        distance = bundle.tensor("eye_distance", ()).double()
-        return cls((torch.einsum("re,epx->rpx", rig_to_code, to_points) / distance).numpy())
-
-    def measures(self, control: str) -> FloatArray:
-        """Change ``[len(IMPORTANCE)]`` of the mouth's measures for a weight of 1, both sides together."""
-        rows = [RIG_CONTROLS.index(name) for name in sides(control)]
-        upper, lower, left, right, *_, chin = self.points[rows].sum(axis=0)
-        corners = (left[1] + right[1]) / 2
-        return np.array([upper[1] - lower[1], left[0] - right[0], upper[1], lower[1], corners, chin[1]])
+def fit_faces(recordings: Recordings, head: FittedHead) -> FloatArray:
+    """Rig weights ``[clips, frames at 50 Hz, R]`` of all recordings; the tongue, which nobody sees, is at rest."""
+    frames = recordings.samples.shape[1] // SAMPLES_PER_FRAME
+    performances = capture(recordings.landmarks, head)
+    report = report_fit(performances, head)
+    log.info("lip height r %.3f (worst %.3f)", report.lip_correlation, report.worst_lip_correlation)
+    log.info("closures: recall %.3f, precision %.3f", report.closure_recall, report.closure_precision)
+    for name, error in report.regions.items():
+        log.info("%s: %.2f %% of the eyes' distance, %.2f pixels", name, error.percent, error.pixels)
+    # A camera's last picture may end before the sound.
+    return np.stack([each.weights[np.minimum(np.arange(frames), len(each.weights) - 1)] for each in performances])
 
 
-def sides(control: str) -> list[str]:
-    """The rig controls that a control without a side stands for."""
-    return [name for name in RIG_CONTROLS if name in (control, f"{control}_L", f"{control}_R")]
-
-
-def load_recordings(folder: Path) -> Recordings:
-    """Read a folder of ``audio.flac``, ``landmarks.npz`` and ``words.json``.
-
-    Raises:
-        UserError: a part is missing or damaged, or they do not fit together.
-    """
-    try:
-        samples, rate = soundfile.read(folder / "audio.flac", dtype="float32")
-        words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        with np.load(folder / "landmarks.npz", allow_pickle=False) as file:
-            tracked = dict(file)
-    except (OSError, ValueError, soundfile.LibsndfileError) as error:
-        raise UserError(f"{folder} holds no tracked recordings that can be read: {error}") from error
-    clips = len(tracked["landmarks"])
-    if rate != SAMPLE_RATE or samples.ndim != 1 or len(samples) % clips:
-        raise UserError(f"{folder / 'audio.flac'} is not {clips} mono clips of one length at 16 kHz.")
-    missing = (tracked["landmarks"] == tracked["missing"]).any(axis=(2, 3))
-    kept = np.flatnonzero(missing.sum(axis=1) <= MOST_MISSING)
-    landmarks = tracked["landmarks"][kept] * np.float64(tracked["scale"])
-    names = [str(tracked["names"][clip]) for clip in kept]
-    return Recordings(
-        samples.reshape(clips, -1)[kept],
-        measure_face(landmarks, tracked["index"].tolist(), missing[kept]),
-        float(tracked["fps"]),
-        [_speech_span(words[name]) for name in names],
-        names,
-        [" ".join(word for *_, word in words[name] if word != "sil") for name in names],
-    )
-
-
-def _speech_span(words: list[tuple[float, float, str]]) -> tuple[float, float]:
-    """Start and end in seconds of what is spoken; the whole line where nothing is."""
-    spoken = [(start, end) for start, end, word in words if word != "sil"] or [(words[0][0], words[-1][1])]
-    return spoken[0][0], spoken[-1][1]
-
-
-def fit_faces(recordings: Recordings, response: HeadResponse, generator: np.random.Generator) -> FloatArray:
-    """Rig weights ``[clips, frames at 50 Hz, R]`` of all recordings."""
-    clips, samples = recordings.samples.shape
-    face = _at_frame_rate(recordings.face, recordings.fps, samples // SAMPLES_PER_FRAME)
-    weights = np.zeros((clips, face.measures.shape[1], len(RIG_CONTROLS)))
-    targets = mouth_targets(face, _silent(recordings.speech, face.measures.shape[1]))
-    solved = fit_weights(
-        targets,
-        np.stack([response.measures(control) for control in MOUTH_COST]),
-        np.array(list(IMPORTANCE.values())),
-        np.array(list(MOUTH_COST.values())),
-        SMOOTHNESS,
-    )
-    for place, control in enumerate(MOUTH_COST):
-        for name in sides(control):
-            weights[..., RIG_CONTROLS.index(name)] = solved[..., place]
-    for curves in weights:
-        gaze = upper_face([], [], len(curves), generator)
-        for name in (name for name in RIG_CONTROLS if name.startswith("eyeLook")):
-            curves[:, RIG_CONTROLS.index(name)] = gaze[name]
-    for name, curve in (_lids(face) | _brows(face)).items():
-        weights[..., RIG_CONTROLS.index(name)] = curve
-    return np.clip(weights, 0.0, 1.0)
-
-
-def mouth_targets(face: TrackedFace, silent: NDArray[np.bool_]) -> FloatArray:
-    """What the head's mouth shall do: ``[clips, frames, len(IMPORTANCE)]``, changes from the neutral face.
+def move_tongues(weights: FloatArray, names: list[str], sentences: Mapping[str, Sequence[Phone]]) -> int:
+    """Let tongues do what the articulation model has them do for the phones that were spoken, in place.
 
     Args:
-        face: at 50 Hz.
-        silent: ``[clips, frames]``, where nobody speaks: the speaker's rest is the median of shut lips there.
+        weights: ``[clips, frames, R]``.
+        names: of the clips.
+        sentences: the phones of each clip that could be aligned; other tongues stay at rest.
+
+    Returns:
+        how many clips were aligned.
     """
-    tracked = face.curve("lip_height")
-    resting = silent & (tracked < SHUT)
-    if not resting.any():
-        raise UserError("The recordings show no silent frame with shut lips: there is no rest to start from.")
-    height = opening(tracked, silent)
-    width = face.curve("mouth_width") - np.median(face.curve("mouth_width")[resting])
-    drivers = np.stack([height, width], axis=-1)
-    heights = []
-    for name in ("upper_lip", "lower_lip", "corners", "chin"):
-        curve = without_drift(face.curve(name), drivers, DRIFT)
-        heights.append(curve - np.median(curve[resting]))
-    return np.stack([height, width, *heights], axis=-1)
-
-
-def opening(tracked: FloatArray, silent: NDArray[np.bool_]) -> FloatArray:
-    """Inner-lip height as it was, from the tracked one, which is never quite shut; below 0: pressed."""
-    grown = np.interp(tracked, [0.0, SHUT, OPEN], [0.0, 0.0, OPEN])
-    lips = np.where(tracked > OPEN, tracked, grown)
-    return np.where((tracked < SHUT) & ~silent, PRESSED, lips)
-
-
-def _at_frame_rate(face: TrackedFace, fps: float, frames: int) -> TrackedFace:
-    """The face at 50 Hz by cubic splines; beyond the camera's last frame it stays as it is."""
-    known = np.arange(face.measures.shape[1]) / fps
-    times = np.minimum(np.arange(frames) / FRAME_RATE, known[-1])
-    return TrackedFace(CubicSpline(known, face.measures, axis=1)(times))
-
-
-def _silent(speech: list[tuple[float, float]], frames: int) -> NDArray[np.bool_]:
-    times = np.arange(frames) / FRAME_RATE
-    return np.array([(times < start) | (times > end) for start, end in speech])
-
-
-def _lids(face: TrackedFace) -> dict[str, FloatArray]:
-    """Blinks: the lids' way from each sentence's open eyes (75th percentile) to the speaker's shut ones (1st)."""
-    curves = {}
-    for side, name in (("L", "left_eye"), ("R", "right_eye")):
-        tracked = face.curve(name)
-        wide, shut = np.percentile(tracked, 75.0, axis=1, keepdims=True), np.percentile(tracked, 1.0)
-        curves[f"eyeBlink_{side}"] = np.clip((wide - tracked) / np.maximum(wide - shut, 1e-3), 0.0, 1.0)
-    return curves
-
-
-def _brows(face: TrackedFace) -> dict[str, FloatArray]:
-    """Brows by their heights over each sentence's median, less what tracking noise alone would lift them."""
-    curves = {}
-    for side, name in (("L", "left"), ("R", "right")):
-        inner, outer = (
-            curve - np.median(curve, axis=1, keepdims=True)
-            for curve in (face.curve(f"inner_brow_{name}"), face.curve(f"outer_brow_{name}"))
-        )
-        curves[f"browInnerUp_{side}"] = np.maximum(inner - BROW_NOISE, 0.0) / BROW_INNER_UP
-        curves[f"browOuterUp_{side}"] = np.maximum(outer - BROW_NOISE, 0.0) / BROW_OUTER_UP
-        curves[f"browDown_{side}"] = np.maximum(-(inner + outer) / 2 - BROW_NOISE, 0.0) / BROW_DOWN
-    return curves
+    times = np.arange(weights.shape[1]) / RATE
+    aligned = [place for place, name in enumerate(names) if name in sentences]
+    for place in aligned:
+        tongue = tongue_motion.weights(sentences[names[place]], times, PRECISION)
+        for control, curve in tongue.items():
+            weights[place, :, RIG_CONTROLS.index(control)] = np.clip(curve, 0.0, 1.0)
+    return len(aligned)
 
 
 def lines(recordings: Recordings, weights: FloatArray, copies: int, seed: int) -> Iterator[Line]:
@@ -315,7 +137,7 @@ def _groups(
             continue
         chosen: list[int] = []
         pieces: list[Piece] = []
-        while waiting and sum(len(piece.weights) for piece in pieces) < LINE_SECONDS * FRAME_RATE:
+        while waiting and sum(len(piece.weights) for piece in pieces) < LINE_SECONDS * RATE:
             chosen.append(waiting.pop())
             pieces.append(_trimmed(clips[chosen[-1]], recordings.speech[chosen[-1]], generator))
         yield chosen, join(pieces, generator)
@@ -323,8 +145,8 @@ def _groups(
 
 def _trimmed(piece: Piece, speech: tuple[float, float], generator: np.random.Generator) -> Piece:
     """What is spoken, and some of the silence around it."""
-    first = max(0, round((speech[0] - generator.uniform(*MARGIN)) * FRAME_RATE))
-    last = min(len(piece.weights), round((speech[1] + generator.uniform(*MARGIN)) * FRAME_RATE))
+    first = max(0, round((speech[0] - generator.uniform(*MARGIN)) * RATE))
+    last = min(len(piece.weights), round((speech[1] + generator.uniform(*MARGIN)) * RATE))
     samples = piece.samples[first * SAMPLES_PER_FRAME : last * SAMPLES_PER_FRAME].copy()
     ramp = np.linspace(0.0, 1.0, FADE, dtype=np.float32)
     samples[:FADE] *= ramp
@@ -336,7 +158,7 @@ def join(pieces: list[Piece], generator: np.random.Generator) -> Piece:
     """Pieces one after the other, in the silences between them the face goes from one to the next."""
     samples, weights = [pieces[0].samples], [pieces[0].weights]
     for piece in pieces[1:]:
-        frames = round(generator.uniform(*GAP) * FRAME_RATE)
+        frames = round(generator.uniform(*GAP) * RATE)
         share = (1.0 - np.cos(np.pi * (np.arange(frames) + 0.5) / frames))[:, None] / 2.0
         weights += [(1.0 - share) * weights[-1][-1] + share * piece.weights[0], piece.weights]
         samples += [np.zeros(frames * SAMPLES_PER_FRAME, np.float32), piece.samples]
@@ -366,7 +188,7 @@ def write_corpus(output: Path, utterances: Iterator[Line], encoder: Encoder) -> 
         entries.append(_entry(line, start, len(heard)))
         start += len(heard)
         if len(entries) % 50 == 0:
-            log.info("%d lines, %.1f minutes", len(entries), start / FRAME_RATE / 60)
+            log.info("%d lines, %.1f minutes", len(entries), start / RATE / 60)
     output.mkdir(parents=True, exist_ok=True)
     np.save(output / "features.npy", np.concatenate(features))
     np.save(output / "rig_weights.npy", np.concatenate(weights))
@@ -374,7 +196,7 @@ def write_corpus(output: Path, utterances: Iterator[Line], encoder: Encoder) -> 
         "format": FORMAT,
         "controls": list(RIG_CONTROLS),
         "feature_size": FEATURE_SIZE,
-        "rate": FRAME_RATE,
+        "rate": RATE,
         "sources": SOURCES,
         "utterances": entries,
     }
@@ -401,7 +223,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.fit_recordings", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the tracked recordings")
-    parser.add_argument("--head", type=Path, required=True, help="head bundle whose codes are to be learned")
+    parser.add_argument(
+        "--head", type=Path, default=presets.preset(presets.HEAD), help="head bundle whose codes are to be learned"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--copies", type=int, default=COPIES, help="joined and altered copies of every sentence")
     parser.add_argument("--seed", type=int, default=0, help="of every draw")
@@ -411,9 +235,12 @@ def main(arguments: list[str] | None = None) -> int:
         if (options.output / "manifest.json").exists():
             raise UserError(f"{options.output} already holds a corpus: delete it or choose another folder.")
         recordings = load_recordings(options.data)
-        response = HeadResponse.load(options.head)
+        model, template = Head.load(options.head, torch.device("cpu")), Template.load(presets.preset(presets.TOPOLOGY))
+        head = FittedHead(model, template, model.identity("average"), MAPPED)
         encoder = WhisperEncoder.load(presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
-        weights = fit_faces(recordings, response, np.random.default_rng(options.seed))
+        weights = fit_faces(recordings, head)
+        sentences = {each.name: each.phones for each in load_sentences(options.data)}
+        log.info("%d of %d tongues move", move_tongues(weights, recordings.names, sentences), len(weights))
         write_corpus(options.output, lines(recordings, weights, options.copies, options.seed), encoder)
     except UserError as error:
         log.error("%s", error)

@@ -1,23 +1,24 @@
-"""A made-up speaker whose landmarks are known, fitted to a made-up head, from recordings to corpus."""
+"""A speaker whose landmarks are known, from recordings to corpus."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.whisper_encoder import FEATURE_SIZE
+from tests.capture.known_speaker import camera_times, head, known_weights, seen_by_camera
 from training import fit_recordings
-from training.fit_recordings import HeadResponse, fit_faces, join, lines, load_recordings, sides, write_corpus
+from training.fit_recordings import fit_faces, join, lines, move_tongues, write_corpus
 from training.motion_corpus import MotionCorpus
+from training.phones import PAUSE, Phone
 from training.rig import RIG_CONTROLS
-from training.rig_fit import fit_weights
 from training.tracked_face import DISTANCES, HEIGHTS, MEASURES, STABLE_POINTS, measure_face, without_pose
+from training.tracked_recordings import Recordings, load_recordings
 
 CLIPS, FRAMES, FPS, EYES = 4, 75, 25.0, 66.0
 TIMES = np.arange(FRAMES) / FPS
@@ -67,43 +68,6 @@ def in_the_picture(points: Array, draw: np.random.Generator) -> Array:
     return turned * [1.0, -1.0, -1.0] + [180.0, 140.0, 0.0]
 
 
-@pytest.fixture
-def recordings(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(1)
-    points, index = face_points()
-    landmarks = np.stack([in_the_picture(points, draw) for _ in range(CLIPS)]) * 16
-    landmarks[0, 5] = -16384
-    np.savez(
-        tmp_path / "landmarks.npz",
-        landmarks=landmarks.round().astype(np.int16),
-        index=np.array(index, np.int16),
-        scale=np.float32(1 / 16),
-        fps=np.float32(FPS),
-        missing=np.int16(-16384),
-        names=np.array([f"line{clip}" for clip in range(CLIPS)]),
-    )
-    words = [[0.0, SPEECH[0], "sil"], [*SPEECH, "bah"], [SPEECH[1], 2.95, "sil"]]
-    (tmp_path / "words.json").write_text(json.dumps({f"line{clip}": words for clip in range(CLIPS)}))
-    sound = draw.normal(size=CLIPS * 3 * SAMPLE_RATE) / 20
-    soundfile.write(tmp_path / "audio.flac", sound, SAMPLE_RATE)
-    return tmp_path
-
-
-@pytest.fixture
-def response() -> HeadResponse:
-    """A head whose jaw opens the lips and drops the chin, and whose other controls do one thing each."""
-    points = np.zeros((len(RIG_CONTROLS), 9, 3))
-    points[RIG_CONTROLS.index("jawOpen"), [1, 8], 1] = -0.36, -0.3
-    points[RIG_CONTROLS.index("mouthClose"), 1, 1] = 0.43
-    for name in sides("mouthUpperUp"):
-        points[RIG_CONTROLS.index(name), 0, 1] = 0.04
-    for name in sides("mouthLowerDown"):
-        points[RIG_CONTROLS.index(name), 1, 1] = -0.04
-    points[RIG_CONTROLS.index("mouthPucker"), [2, 3], 0] = -0.06, 0.06
-    points[RIG_CONTROLS.index("mouthStretch_L"), 2, 0] = 0.077
-    return HeadResponse(points)
-
-
 class LoudnessEncoder:
     """Features that hold the loudness of each 20 ms."""
 
@@ -131,40 +95,41 @@ def test_measures_are_those_of_the_face_whatever_the_head_does() -> None:
     np.testing.assert_allclose(face.curve("mouth_width")[0], WIDTH, atol=1e-3)
 
 
-def test_fitted_weights_open_and_shut_the_mouth_as_tracked(recordings: Path, response: HeadResponse) -> None:
-    weights = fit_faces(load_recordings(recordings), response, np.random.default_rng(0))
+def known_recordings() -> Recordings:
+    """Four clips of a speaker whose every movement is known."""
+    times = camera_times(FPS, FRAMES / FPS)
+    clips = [replace(seen_by_camera(times), name=f"line{clip}") for clip in range(CLIPS)]
+    sound = np.random.default_rng(0).normal(size=(CLIPS, 3 * SAMPLE_RATE)).astype(np.float32) / 20
+    face = measure_face(
+        np.stack([clip.points for clip in clips]).astype(np.float64),
+        list(clips[0].index),
+        np.zeros((CLIPS, FRAMES), bool),
+    )
+    names = [clip.name for clip in clips]
+    return Recordings(sound, face, clips, FPS, [SPEECH] * CLIPS, names, ["bah"] * CLIPS)
+
+
+def test_faces_are_those_that_were_seen_with_the_tongue_at_rest() -> None:
+    weights = fit_faces(known_recordings(), head())
     assert weights.shape == (CLIPS, 3 * 50, len(RIG_CONTROLS))
-    assert weights.min() >= 0.0
-    assert weights.max() <= 1.0
-    moved = np.einsum("cfr,rp->cfp", weights, response.points[:, :, 1])
-    gap = moved[..., 0] - moved[..., 1]
-    true = np.interp(np.arange(150) / 50, TIMES, spoken_height())
-    for clip in range(1, CLIPS):
-        assert np.corrcoef(gap[clip], true)[0, 1] > 0.97
-    assert np.abs(gap[:, true < 1e-4]).max() < 0.02
-    assert weights[..., RIG_CONTROLS.index("jawOpen")].max() > 0.1
+    found = head().curves(weights[1])[:, 0]
+    true = head().curves(known_weights(np.arange(150) / 50))[:, 0]
+    assert np.corrcoef(found, true)[0, 1] > 0.97
     assert not weights[..., [RIG_CONTROLS.index(name) for name in RIG_CONTROLS if "tongue" in name]].any()
 
 
-def test_a_blink_shuts_the_lids_once(recordings: Path, response: HeadResponse) -> None:
-    weights = fit_faces(load_recordings(recordings), response, np.random.default_rng(0))
-    lids = weights[1, :, RIG_CONTROLS.index("eyeBlink_L")]
-    assert abs(int(lids.argmax()) / 50 - 1.0) < 0.05
-    assert lids.max() > 0.8
-    assert np.median(lids) < 0.1
+def test_tongues_follow_the_phones_of_aligned_clips() -> None:
+    weights = np.zeros((2, 100, len(RIG_CONTROLS)))
+    phones = (Phone(PAUSE, 0.0, 0.8), Phone("l", 0.8, 1.2), Phone(PAUSE, 1.2, 2.0))
+    assert move_tongues(weights, ["one", "two"], {"two": phones}) == 1
+    tip = weights[..., RIG_CONTROLS.index("tongueTipUp")]
+    assert not tip[0].any()
+    assert tip[1, 50] > 0.5 > tip[1, 10]
 
 
-def test_the_solver_finds_weights_within_bounds() -> None:
-    draw = np.random.default_rng(4)
-    response = draw.normal(size=(4, 6))
-    true = np.clip(draw.normal(0.3, 0.3, (1, 5, 4)), 0.0, 1.0)
-    found = fit_weights(true @ response, response, np.ones(6), np.full(4, 1e-9), 0.0)
-    np.testing.assert_allclose(found, true, atol=1e-4)
-
-
-def test_joined_pieces_keep_sound_and_face_together(recordings: Path, response: HeadResponse) -> None:
-    loaded = load_recordings(recordings)
-    weights = fit_faces(loaded, response, np.random.default_rng(0))
+def test_joined_pieces_keep_sound_and_face_together() -> None:
+    loaded = known_recordings()
+    weights = fit_faces(loaded, head())
     pieces = [fit_recordings.Piece(loaded.samples[clip], weights[clip]) for clip in range(2)]
     joined = join(pieces, np.random.default_rng(0))
     assert len(joined.samples) == 320 * len(joined.weights) > 2 * 3 * SAMPLE_RATE
@@ -172,12 +137,10 @@ def test_joined_pieces_keep_sound_and_face_together(recordings: Path, response: 
     np.testing.assert_array_equal(joined.samples[-3 * SAMPLE_RATE :], loaded.samples[1])
 
 
-def test_the_corpus_is_one_that_training_reads(
-    recordings: Path, response: HeadResponse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_corpus_is_one_that_training_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_recordings, "HELD_OUT", 1)
-    loaded = load_recordings(recordings)
-    weights = fit_faces(loaded, response, np.random.default_rng(0))
+    loaded = known_recordings()
+    weights = fit_faces(loaded, head())
     write_corpus(tmp_path / "corpus", lines(loaded, weights, 2, 0), LoudnessEncoder())
     corpus = MotionCorpus.load(tmp_path / "corpus")
     held_out = [line for line in corpus.utterances if line.held_out]
@@ -191,5 +154,5 @@ def test_the_corpus_is_one_that_training_reads(
 
 
 def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no tracked recordings"):
+    with pytest.raises(UserError, match="does not exist"):
         load_recordings(tmp_path)

@@ -15,7 +15,6 @@ from facetalk.capture.landmarks import TrackedLandmarks
 from facetalk.head.similarity import Similarity, umeyama
 
 PASSES = 3  # in which the mean face and the fits to it improve each other
-DEPTH_TRUST = 0.5  # of depths against places in the picture: a tracker guesses depths from a single picture
 PICTURE_TO_HEAD = np.array([1.0, -1.0, -1.0])  # x right, y down, z away -> x right, y up, z to the viewer
 JUMP = 0.35  # of the outer eye corners' distance in one frame: no head moves so fast, this is a cut
 RESIZE = 0.15  # change of the face's size in one frame: a cut, too
@@ -99,17 +98,16 @@ def align(faces: FloatArray) -> tuple[list[Similarity], FloatArray]:
 
 
 def _similarities(faces: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Umeyama's fits of many faces at once, depth having less of a say."""
-    trust = np.array([1.0, 1.0, DEPTH_TRUST])
+    """Umeyama's fits of many faces at once: rotations, scales and translations."""
     goal = target - target.mean(axis=0)
     middle = faces.mean(axis=1, keepdims=True)
     source = faces - middle
-    left, singular, right = np.linalg.svd(np.einsum("ni,fnj->fij", goal * trust, source * trust))
+    left, singular, right = np.linalg.svd(np.einsum("ni,fnj->fij", goal, source))
     handed = np.ones_like(singular)
     handed[:, 2] = np.sign(np.linalg.det(left @ right))
     rotation = (left * handed[:, None, :]) @ right
     turned = np.einsum("fij,fnj->fni", rotation, source)
-    scale = (turned * goal * trust).sum(axis=(1, 2)) / (turned**2 * trust).sum(axis=(1, 2))
+    scale = (turned * goal).sum(axis=(1, 2)) / (turned**2).sum(axis=(1, 2))
     translation = target.mean(axis=0) - scale[:, None] * np.einsum("fij,fj->fi", rotation, middle[:, 0])
     return rotation, scale, translation
 

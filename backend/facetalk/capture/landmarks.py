@@ -50,11 +50,13 @@ def read_landmarks(path: Path) -> list[TrackedLandmarks]:
     ``names`` ``[clips]``.
 
     Returns:
-        The clips, those without any face left out.
+        The clips; some may show no face.
 
     Raises:
         UserError: it cannot be read, lacks an array or a landmark, or shows no face at all.
     """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist or is no file: check the name.")
     if path.stat().st_size > LARGEST_FILE:
         raise UserError(f"{path} is larger than {LARGEST_FILE >> 30} GB: cut it into parts.")
     try:
@@ -67,14 +69,12 @@ def read_landmarks(path: Path) -> list[TrackedLandmarks]:
     seen = (marked != arrays["missing"]).all(axis=(2, 3))
     times = np.arange(marked.shape[1]) / float(arrays["fps"])
     index = tuple(int(number) for number in arrays["index"])
-    clips = [
+    if not seen.any():
+        raise UserError(f"{path} shows no face in any of its frames: track it again.")
+    return [
         TrackedLandmarks(str(name), times, marked[clip] * np.float32(arrays["scale"]), seen[clip], index)
         for clip, name in enumerate(arrays["names"])
-        if seen[clip].any()
     ]
-    if not clips:
-        raise UserError(f"{path} shows no face in any of its frames: track it again.")
-    return clips
 
 
 def _require_landmarks(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -17,6 +17,7 @@ from facetalk.capture.landmarks import TrackedLandmarks
 from facetalk.capture.measurements import Measurements, Observed
 from facetalk.capture.rig_prior import SLOW, change_cost, limits, prior
 from facetalk.capture.speaker import know_speaker, lip_height
+from facetalk.errors import UserError
 
 RATE = 50  # the take's, per second
 ROUNDS = 4  # in which what the linear response got wrong is made up for
@@ -74,8 +75,11 @@ def capture(
         progress: told the fraction of frames that is done; may raise to cancel.
 
     Raises:
-        UserError: no frame shows a face.
+        UserError: a recording shows no face.
     """
+    for each in recordings:
+        if not each.seen.any():
+            raise UserError(f"{each.name} shows no face in any of its frames: one must be in view, from the front.")
     cut = [[_stretch(each, span) for span in shots(each)] for each in recordings]
     sure = head.rest[[MAPPED.index(number) for number in SURE]]
     unposed = remove_pose([shot for each in cut for shot in each], MAPPED, sure)
