@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facetalk.capture import face_tracking
 from facetalk.capture.face_points import REQUIRED
 from facetalk.capture.face_tracking import FaceTracker, require_tracker, track_face
 from facetalk.errors import UserError
@@ -60,6 +59,6 @@ def test_a_video_without_a_face_is_an_error() -> None:
 
 def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    monkeypatch.setattr(face_tracking.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"install it with `pip install -r requirements-video\.txt`"):
         require_tracker()

@@ -131,6 +131,9 @@ class _Watched:
     def hair_styles(self) -> Sequence[str]:
         return self.animator.hair_styles()
 
+    def styles(self) -> Sequence[str]:
+        return self.animator.styles()
+
     def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
         return self.animator.mesh(identity, hair)
 
