@@ -23,6 +23,7 @@ from torch import Tensor
 from facetalk.errors import UserError
 from facetalk.output_file import written_whole
 from training.aligned_recordings import AlignedSentence, load_sentences
+from training.calibration_picture import draw_sentences
 from training.calibration_report import print_report
 from training.coarticulation import shares
 from training.fit_recordings import HELD_OUT
@@ -42,6 +43,7 @@ from training.postures import (
 log = logging.getLogger(__name__)
 
 STEPS = 500
+PICTURED = 3  # sentences
 BATCH = 192
 LEARNING_RATE = 0.04
 # Weights of squared deviations from the prior; targets count in standard deviations of their channel. Single phones
@@ -214,6 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, default=TABLE, help="the table to improve (default: the one in use)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of gradient descent (default {STEPS})")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the sentences")
+    parser.add_argument("--picture", type=Path, help="a .png of some held-out sentences, their sound and curves")
     parser.add_argument("--report-only", action="store_true", help="judge the table as it is")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -223,7 +226,10 @@ def main(arguments: list[str] | None = None) -> int:
         before = read_table(options.table) if options.table.exists() else None
         if not options.report_only:
             write_table(options.table, fit(training, options.steps, options.seed), len(training))
-        print_report(held_out, before, read_table(options.table))
+        after = read_table(options.table)
+        print_report(held_out, before, after)
+        if options.picture:
+            draw_sentences(options.picture, held_out[:: len(held_out) // PICTURED][:PICTURED], after)
     except UserError as error:
         log.error("%s", error)
         return 1

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facetalk.head.eyes import GAZE_DEGREES
 from training.blinks import FASTEST, SLOWEST, blink_onsets, lid_closure
 from training.emotion import EXPRESSIONS, Emotion, Feeling, expression
-from training.gaze import GAZE_DEGREES, gaze
+from training.gaze import gaze
 from training.upper_face import FRAME_RATE, upper_face
 
 MINUTE = 60 * FRAME_RATE
