@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 
+from facetalk.head.teeth import ANGLE, HEIGHT_STEP, ArchFrame
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-ANGLE = np.radians(75.0)  # the arch is looked at this far to either side of straight ahead
 ANGLE_BINS = 61
-HEIGHT_BIN = 0.004  # head units: 1 mm
 BEHIND = 0.028  # head units: what lies deeper behind the wall is tongue side, not lip
 LIP_THICKNESS = 0.06  # head units over which a push fades outwards, so that a lip moves as a whole
 
@@ -35,13 +35,18 @@ class ArchWall:
         """The wall of posed tooth vertices ``[N, 3]``."""
         axis = float(teeth[:, 2].mean())
         lowest = float(teeth[:, 1].min())
-        heights = int((teeth[:, 1].max() - lowest) / HEIGHT_BIN) + 2
+        heights = int((teeth[:, 1].max() - lowest) / HEIGHT_STEP) + 2
         angle, height, distance = _cylinder(teeth, axis, lowest)
         radius = np.zeros((ANGLE_BINS, heights))
         front = np.abs(angle - ANGLE_BINS // 2) <= ANGLE_BINS // 2
         np.maximum.at(radius, (angle[front].round().astype(int), height[front].round().astype(int)), distance[front])
         # Vertices are sparser than bins, and lips lie on the arch as on a splint, not between the teeth.
         return cls(axis, lowest, maximum_filter(radius, size=(5, 3)))
+
+    @property
+    def frame(self) -> ArchFrame:
+        """Where the wall is."""
+        return ArchFrame(self.axis, self.lowest)
 
     def push_out(self, posed: Array, lips: Indices, followers: Indices, film: float) -> None:
         """Move lips that lie within the wall in front of it by a film, in place, and what lies around them along.
@@ -83,7 +88,7 @@ def _cylinder(points: Array, axis: float, lowest: float) -> tuple[Array, Array, 
     """Angle and height ``[N]`` in bins, and distance from the axis ``[N]``."""
     angle = np.arctan2(points[:, 0], points[:, 2] - axis)
     bins = (angle / ANGLE + 1.0) * 0.5 * (ANGLE_BINS - 1)
-    return bins, (points[:, 1] - lowest) / HEIGHT_BIN, np.hypot(points[:, 0], points[:, 2] - axis)
+    return bins, (points[:, 1] - lowest) / HEIGHT_STEP, np.hypot(points[:, 0], points[:, 2] - axis)
 
 
 def _move_out(posed: Array, vertices: Indices, axis: float, amount: Array) -> None:

@@ -24,6 +24,8 @@ from facetalk.bundle import write_bundle
 from facetalk.head.anchored_networks import AnchoredNetworks, blend_width
 from facetalk.head.head import MEASURING_POINTS, build_fields
 from facetalk.head.identity_field import HAIR_LATTICE
+from facetalk.head.teeth import ROWS
+from training.dental_arch import ArchWall
 from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
 from training.expression_stage import ExpressionStage
 from training.head_layout import HeadLayout, lay_out
@@ -44,7 +46,7 @@ log = logging.getLogger(__name__)
 
 STAGES = ("warp", "shape", "hair", "expression")
 RECIPES = {  # minutes of each stage
-    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 88.0},
+    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 68.0},
     "gpu": {"warp": 5.0, "shape": 4.0, "hair": 3.0, "expression": 6.0},
 }
 
@@ -117,6 +119,7 @@ class HeadTraining:
             "expression_size": int(self.layout.rig_to_code.shape[1]),
             "sizes": {name: getattr(settings, name) for name in (*anchors, *widths)},
             "landmarks": list(self.layout.landmarks),
+            "arches": {row: wall.frame._asdict() for row, wall in self.arches().items()},
             "rim_lines": {name: rims.line for name, rims in self.layout.rims.items()},
             "measuring_points": list(MEASURING_POINTS),
             "rig_controls": list(RIG_CONTROLS),
@@ -143,6 +146,10 @@ class HeadTraining:
         boxes = field.hair_lattice_boxes().double().numpy()
         lattice = distance_lattices(self.folder / "hair_lattices.safetensors", styles, boxes, HAIR_LATTICE)
         field.hair_lattice.copy_(torch.from_numpy(lattice))
+
+    def arches(self) -> dict[str, ArchWall]:
+        """The mean head's rows of teeth as walls."""
+        return {row: ArchWall.of(self.mean[self.heads.vertices_of[row]]) for row in ROWS}
 
     def surfaces(self) -> list[Surface]:
         """The parts of the mean head, brows last."""
@@ -203,6 +210,7 @@ class HeadTraining:
         tensors["eyeballs"] = as_tensor(self.mean[self.layout.eyeballs])
         tensors["gaze"] = as_tensor(self.layout.gaze)
         tensors |= {f"rims.{name}": as_tensor(self.mean[rims.vertices]) for name, rims in self.layout.rims.items()}
+        tensors |= {f"arches.{row}": as_tensor(wall.radius) for row, wall in self.arches().items()}
         for name, network in (("identity_field", self.identity_field), ("expression_field", self.expression_field)):
             # Where things are stays float32: in half precision an anchor is off by up to 0.06 mm.
             for key, value in network.state_dict().items():

@@ -1,7 +1,5 @@
 """Surfaces that go through each other where flesh and teeth never do."""
 
-from collections.abc import Sequence
-
 import igl
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 TOLERANCE = 0.0012  # head units, 0.3 mm: less is not seen
+CORNER = 0.1  # of the way from corner to corner: there the rims are one, and its creases are no crossings
 TWICE = 1.5  # windings: between those of flesh and of flesh within flesh
 FRONT = 0.25  # radii before an eyeball's centre from which on lids lie on it
 
@@ -33,8 +32,8 @@ def crossings(heads: HeldOutHeads, posed: Array) -> dict[str, Flags]:
     upper, lower = (heads.triangles[part] for part in (UPPER_TEETH, LOWER_TEETH))
     jaw = heads.part(LOWER_TEETH)
     return {
-        "lips through lips": np.array([_flesh_crosses(heads, head, [LIPS]) for head in posed]),
-        "lids through lids": np.array([_flesh_crosses(heads, head, LIDS) for head in posed]),
+        "lips through lips": np.array([_flesh_crosses(heads, head, LIPS) for head in posed]),
+        "lids through lids": np.array([any(_flesh_crosses(heads, head, lids) for lids in LIDS) for head in posed]),
         "lids through eyeballs": np.any([_lids_cross(heads, posed, lids) for lids in LIDS], axis=0),
         "lips through teeth": np.array([_inside(head, lips, upper) or _inside(head, lips, lower) for head in posed]),
         "teeth through teeth": np.array([_inside(head, jaw, upper) for head in posed]),
@@ -47,14 +46,16 @@ def sphere(points: Array) -> tuple[Array, float]:
     return centre.numpy(), float(radius)
 
 
-def _flesh_crosses(heads: HeldOutHeads, head: Array, bands: Sequence[str]) -> bool:
+def _flesh_crosses(heads: HeldOutHeads, head: Array, band: str) -> bool:
     """Whether flesh about a head's rims is in two places at once, deeper than ``TOLERANCE``.
 
     The skin is watertight: a point inside is wound about once, and twice where two folds of flesh overlap. A vertex
     that is so even ``TOLERANCE`` back into its own flesh is that deep in the other.
     """
-    rims = np.concatenate([side for band in bands for side in (heads.bands[band].upper, heads.bands[band].lower)])
-    seen = rims[heads.regions["head"][rims]]
+    rims = np.concatenate([heads.bands[band].upper, heads.bands[band].lower])
+    left, right = head[list(heads.bands[band].corners), 0]
+    along = (head[rims, 0] - left) / (right - left)
+    seen = rims[heads.regions["head"][rims] & (along > CORNER) & (along < 1.0 - CORNER)]
     skin = heads.triangles[SKIN]
     normals = igl.per_vertex_normals(head, skin)[seen]
     winding = igl.fast_winding_number(head, skin, head[seen] - TOLERANCE * normals)

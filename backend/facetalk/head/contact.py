@@ -16,14 +16,13 @@ from facetalk.head.split_field import displace
 
 LIPS, *LIDS = RIMS = ("lips", "lids_left", "lids_right")  # left and right of the subject
 LIP_REACH, LID_REACH = 0.048, 0.02  # head units from the rims over which corrections fade out
-LID_LAP = 0.0003  # head units
-TOUCHING_LIPS = 0.0024  # head units (0.6 mm): lips nearer than this are shut
+LIP_LAP, LID_LAP = -0.0002, 0.0003  # head units by which shut rims overlap
+TOUCHING_LIPS = 0.0036  # head units (0.9 mm): lips nearer than this are shut
 TOUCHING_LIDS = 0.0016
 BLINK_REACH = 0.0184  # head units: lids nearer than this, and the former, are shut by a full blink
 BLINKING = (0.5, 1.0)  # weights of eyeBlink between which that comes about
 EASE = 3.0  # gaps wider than this many times what is taken for shut are left as they are
 LIP_CORNERS, LID_CORNERS = 0.2, 0.05  # of the columns, from either corner: gaps are narrow there without being shut
-PASSES = 2  # moved rims meet other columns than before
 FINER = 3  # between two rows or columns, how many steps rims are looked at in
 FARTHEST_RIM, BESIDE_RIM = 0.01, 0.002  # head units off the rims, straight and aside, within which points are on them
 RIM_BLUR = 0.006  # head units over which rims follow points
@@ -41,7 +40,8 @@ class Rims:
         line: the row along which the rims touch.
         reach: head units from the grid over which a correction fades out.
         corners: share of the columns, from either corner, over which less and less is taken for shut.
-        lap: head units by which shut rims overlap, so that nothing shows between two columns.
+        lap: head units by which shut rims overlap, so that nothing shows between two columns; what is less than none
+            keeps rounded rims apart between two rows.
         depth: whether rims may overlap in height where they do not in depth: lips may, one before the other, and lids,
             which both lie on the eyeball, may not.
     """
@@ -57,7 +57,7 @@ class Rims:
     def of(cls, name: str, grid: Tensor, line: int) -> "Rims":
         """The rims of a name in ``RIMS``."""
         if name == LIPS:
-            return cls(grid, line, LIP_REACH, LIP_CORNERS, 0.0, depth=True)
+            return cls(grid, line, LIP_REACH, LIP_CORNERS, LIP_LAP, depth=True)
         return cls(grid, line, LID_REACH, LID_CORNERS, LID_LAP, depth=False)
 
     def widenings(self, grid: Tensor, touching: Tensor) -> Tensor:
@@ -72,14 +72,8 @@ class Rims:
         from_corner = torch.minimum(from_corner, from_corner.flip(0))
         shut = touching[:, None] * (from_corner / (self.corners * count)).clamp(max=1.0)
         fade = from_corner.clamp(max=1.0)  # at the corners the rims are one
-        total = grid.new_zeros(len(grid), count)
-        half = grid.new_tensor([0.5, -0.5])[:, None, None]
-        for _ in range(PASSES):
-            height = grid[..., 1] + half * total[:, None, None]
-            moved = torch.stack([grid[..., 0], height, grid[..., 2]], dim=-1)
-            gap = gaps(moved, self.line, self.depth)
-            total = total + torch.where(gap.isfinite(), eased(gap, shut, self.lap) - gap, 0.0) * fade
-        return total
+        gap = gaps(grid, self.line, self.depth)
+        return torch.where(gap.isfinite(), eased(gap, shut, self.lap) - gap, 0.0) * fade
 
     def through(self, points: Tensor, skin: Tensor) -> "Rims":
         """The rims, moved along their normals to pass through points ``[N, 3]`` of the mean head where there are some.
@@ -226,12 +220,15 @@ def _cut(grid: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
 def _facing(height: Tensor, front: Tensor, points: int, segments: int) -> Tensor:
     """The least gap ``[T, C]`` between the points of one rim's cuts and the lines between the other's."""
     y, z = height[:, points, :, None], front[:, points, :, None]
-    y0, y1 = height[:, segments, None, :-1], height[:, segments, None, 1:]
-    z0, z1 = front[:, segments, None, :-1], front[:, segments, None, 1:]
-    share = (z - z0) / torch.where(z1 == z0, 1e-9, z1 - z0)
-    gap = (y - torch.lerp(y0, y1, share)) * (1.0 if points == 0 else -1.0)
-    faces = (share >= 0.0) & (share <= 1.0)
-    return torch.where(faces, gap, torch.inf).amin(dim=(1, 2))
+    y0, z0, z1 = height[:, segments, :-1], front[:, segments, :-1], front[:, segments, 1:]
+    run = z1 - z0
+    slope = (height[:, segments, 1:] - y0) / torch.where(run == 0.0, 1e-9, run)
+    below, nearest, farthest = (
+        each[:, None] for each in (y0 - slope * z0, torch.minimum(z0, z1), torch.maximum(z0, z1))
+    )
+    gap = torch.addcmul(y - below, slope[:, None], z, value=-1.0)
+    gap = gap if points == 0 else gap.neg_()
+    return gap.masked_fill_((z < nearest) | (z > farthest), torch.inf).amin(dim=(1, 2))
 
 
 def _normals(grid: Tensor) -> Tensor:

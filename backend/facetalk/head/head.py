@@ -6,7 +6,7 @@ so that no two surfaces touch. ``carry`` takes points of the mean head to an ide
 heads share is in ``parametric_head``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from facetalk.head.identity_field import IdentityField
 from facetalk.head.identity_warp import IdentityWarp
 from facetalk.head.parametric_head import DistanceField, Posed
 from facetalk.head.split_field import displace
+from facetalk.head.teeth import ROWS, ArchFrame, TeethWall, affine_fit, wall_points
 
 UNITS_PER_METRE = 4.0
 MILLIMETRES = 1000.0 / UNITS_PER_METRE  # per head unit
@@ -45,12 +46,14 @@ class HeadPoints:
         points: canonical points ``[N, 3]``, head units.
         fields: the expression field's vector fields at the points, ``[K, N, 3]``.
         contacts: what makes lips and lids meet.
+        teeth: what keeps lips before the teeth.
         eyes: what turns eyeballs, and keeps lids before them.
     """
 
     points: Tensor
     fields: Tensor
     contacts: tuple[Contact, ...]
+    teeth: tuple[TeethWall, ...]
     eyes: tuple[Eye, ...]
     _expression_field: ExpressionField
     _shape: Tensor
@@ -64,6 +67,8 @@ class HeadPoints:
             moved = self.points + displace(self.fields, coefficients)
             for contact in self.contacts:
                 contact.resolve(moved, chunk, coefficients)
+            for row in self.teeth:
+                row.keep_lips_out(moved, coefficients)
             for each in self.eyes:
                 each.turn(self.points, moved, chunk)
                 each.keep_lids_out(moved)
@@ -221,8 +226,10 @@ class Head:
         every = torch.cat(fields, dim=1)
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
-        contacts = self._contacts(torch.cat(sources), moving, identity)
-        return HeadPoints(points, every, contacts, self._eyes(points, moving, identity), self.expression_field, shape)
+        on_mean = torch.cat(sources)
+        contacts, teeth = self._contacts(on_mean, moving, identity), self._teeth(on_mean, moving, identity)
+        eyes = self._eyes(points, moving, identity)
+        return HeadPoints(points, every, contacts, teeth, eyes, self.expression_field, shape)
 
     def _contacts(self, sources: Tensor, moving: Tensor, identity: Tensor) -> tuple[Contact, ...]:
         """Lips and lids of an identity, and which points ``[N, 3]`` of the mean head, of parts ``[N]``, they move."""
@@ -236,6 +243,19 @@ class Head:
             near, gains = rims.bind(sources, moving == 0)
             contacts.append(Contact(rims, self.carry(flat, skin, identity), fields, near, gains, self._blink(name)))
         return tuple(contacts)
+
+    def _teeth(self, sources: Tensor, moving: Tensor, identity: Tensor) -> tuple[TeethWall, ...]:
+        """Both rows of teeth, and the points ``[N, 3]`` of the mean head, of parts ``[N]``, that they keep out."""
+        walls = []
+        for row in ROWS:
+            frame, radius = ArchFrame(**self.config["arches"][row]), self._tensors[f"arches.{row}"].float()
+            mean = wall_points(frame, radius)
+            parts = torch.full((len(mean),), self.parts.index(row), device=self.device)
+            fields = self.expression_field.fields(mean, self._moves_with[parts], identity[: self.shape_size])
+            none = torch.empty(0, dtype=torch.long, device=self.device)
+            wall = TeethWall(frame, radius, affine_fit(mean), self.carry(mean, parts, identity), fields, none)
+            walls.append(replace(wall, lips=(wall.near(sources) & (moving == 0)).nonzero()[:, 0]))
+        return tuple(walls)
 
     def _blink(self, rims: str) -> Tensor | None:
         """Maps codes to the weight that shuts rims ``[E]``: lids have one."""
