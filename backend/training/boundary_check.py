@@ -2,8 +2,9 @@
 
     python -m training.boundary_check work/speech_corpus
 
-The spectrum changes most where one phone becomes the next. The change, averaged over all boundaries of a voice, is
-compared with the change so many milliseconds before and after them: right times have their peak at 0.
+The spectrum changes most where one phone becomes the next. The change, averaged over all ends of a voice's vowels
+or consonants, is compared with the change so many milliseconds before and after them: right times have their
+peak at 0.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from scipy.signal import stft
 
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
-from training.speech_layer import parts, read_part
-from training.voices import Speech
+from training.phone_prominence import is_vowel_segment
+from training.speech_layer import parts, read_part, read_voice
+from training.voices import SILENCE, Alphabet, Speech
 
 STEP = 0.005  # seconds
 _WINDOW = 160
-LAGS = np.arange(-16, 17)
+LAGS = np.arange(-5, 6)  # steps; further off lies the next boundary
 _FLOOR = 1e-4
 
 
@@ -35,16 +37,22 @@ def spectral_change(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     return change
 
 
-def change_around_boundaries(speeches: list[Speech]) -> NDArray[np.float64]:
-    """The mean change at every one of `LAGS` steps from the boundaries, over the mean of all times, ``[len(LAGS)]``."""
-    around, everywhere = [], []
+def change_at_ends(speeches: list[Speech], alphabet: Alphabet) -> dict[str, NDArray[np.float64]]:
+    """The mean change at every one of `LAGS` steps from the ends of vowels and of consonants.
+
+    Returns:
+        ``[len(LAGS)]`` of each kind that occurs, over the mean change at all times.
+    """
+    around: dict[str, list[NDArray[np.float64]]] = {}
     for speech in speeches:
         change = spectral_change(speech.samples)
-        places = np.rint(np.array([segment.start for segment in speech.segments[1:]]) / STEP).astype(int)
-        places = places[(places > LAGS[-1]) & (places < len(change) - LAGS[-1])]
-        around.append(change[places[:, None] + LAGS])
-        everywhere.append(change)
-    return np.asarray(np.concatenate(around).mean(axis=0) / np.concatenate(everywhere).mean())
+        for segment in speech.segments[:-1]:
+            place = round(segment.end / STEP)
+            # A silence has no end to be seen where a stop follows: its closure is as silent.
+            if segment.symbol != SILENCE and LAGS[-1] < place < len(change) - LAGS[-1]:
+                kind = "vowel" if is_vowel_segment(segment, alphabet) else "consonant"
+                around.setdefault(kind, []).append(change[place + LAGS] / change.mean())
+    return {kind: np.mean(changes, axis=0) for kind, changes in sorted(around.items())}
 
 
 def main() -> None:
@@ -56,11 +64,10 @@ def main() -> None:
         for folder in sorted(path.parent for path in options.folder.glob("speech/*/voice.json")):
             if not parts(folder):
                 continue
-            change = change_around_boundaries([each.speech for each in read_part(folder, 0)])
-            lag = 1000 * STEP * LAGS[change.argmax()]
-            sys.stdout.write(
-                f"{folder.name}: most change {lag:+.0f} ms from the boundaries, {change.max():.2f} of the mean\n"
-            )
+            speeches = [each.speech for each in read_part(folder, 0)]
+            changes = change_at_ends(speeches, read_voice(folder).alphabet)
+            lags = (f"{kind} {1000 * STEP * LAGS[change.argmax()]:+.0f} ms" for kind, change in changes.items())
+            sys.stdout.write(f"{folder.name}: most change after the end of a {', '.join(lags)}\n")
     except UserError as error:
         sys.exit(str(error))
 

@@ -12,14 +12,15 @@ import soxr
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from training.installed import system_package_version
+from training.phones import is_vowel
 from training.voices import SILENCE, Segment, Speech, UnspeakableError, VoiceDescription, closed
 
 PACKAGE = "festvox-ru"
 FOLDER = Path("/usr/share/festival/voices/russian/msu_ru_nsh_clunits")
 _LICENCE = "BSD-like, notice kept: recordings and labels Copyright (c) 2005 Nickolay V. Shmyrev"
-# How late the labels are, in seconds: the spectrum changes most so long before them, in all parts of the recordings,
-# and within 5 ms of every other voice's (`training.boundary_check`).
-LATENESS = 0.017
+# How late the labels are, in seconds, where a consonant ends, and where a vowel or silence does: measured by
+# `training.boundary_check`, alike in all parts of the recordings.
+LATE_AFTER_CONSONANT, LATE_AFTER_OTHERS = 0.017, -0.008
 _PROMPT = re.compile(r'^\( *(\S+) +"(.*)" *\)$', re.MULTILINE)
 
 # The labels' alphabet (MSU, after L. M. Zakharov 2004) in IPA: doubled vowels are stressed, doubled consonants soft.
@@ -78,9 +79,11 @@ def segments_of_labels(listing: str) -> list[Segment]:
         fields = line.split()
         if len(fields) != 3:
             continue
-        end, symbol = float(fields[0]) - LATENESS, SILENCE if fields[2] == "pau" else fields[2]
+        symbol = SILENCE if fields[2] == "pau" else fields[2]
         if symbol != SILENCE and symbol not in IPA:
             raise UnspeakableError(f"{PACKAGE} labels an unknown phone {symbol!r}.")
+        is_consonant = symbol != SILENCE and not is_vowel(IPA[symbol])
+        end = float(fields[0]) - (LATE_AFTER_CONSONANT if is_consonant else LATE_AFTER_OTHERS)
         segments.append(Segment(symbol, start, end))
         start = end
     return segments
