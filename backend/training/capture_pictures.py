@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs/pictures"
 HELD_OUT = 100  # the last sentences
-SENTENCES = 12  # of them, for pictures
-TILE = 420  # pixels
+SENTENCES = 8  # of them, for pictures
+TILE = 360  # pixels
 FILL = 0.52  # of a tile's height that the landmarks take
 GROUND, INK, DOT = (22, 26, 31), (120, 190, 255), (255, 196, 120)
 LOWER_OUTER, UPPER_OUTER = OUTER_LIPS[11:], OUTER_LIPS[:11]
@@ -103,16 +103,12 @@ def write_pictures(animator: Animator, data: Path, identity: str, folder: Path) 
     codes = head.codes(weights).repeat_interleave(2, dim=0)
     settings = TakeSettings(identity=identity, fps=float(RATE))
     posed = np.concatenate([batch.vertices for batch in animator.poses(codes.to(torch.float32), settings)])[::2]
-    shots = tuple(
-        Shot(f"{name}, {view.replace('_', ' ')}", pose, view)
-        for pose, name in enumerate(moments)
-        for view in ("front", "three_quarter")
-    )
+    shots = tuple(Shot(name, pose, "front") for pose, name in enumerate(moments))
     tiles = take_pictures(Sitting(animator.mesh(identity), posed, shots), TILE)
     for pose, (name, (clip, frame)) in enumerate(moments.items()):
         landmarks = draw_landmarks(recordings[clip], frame / RATE)
         sheet = [(f"{name}: landmarks of {recordings[clip].name}", landmarks)]
-        sheet += [(shots[2 * pose + side].caption, tiles[2 * pose + side]) for side in (0, 1)]
+        sheet.append((f"{name}: the head", tiles[pose]))
         with written_whole(folder / f"capture_{name}.png") as staged:
             join(sheet, len(sheet)).save(staged, optimize=True)
         log.info("%s: %s at %.2f s", name, recordings[clip].name, frame / RATE)
