@@ -50,14 +50,16 @@ VISEMES = {
     "SS": "s",
     "nn": "n",
     "RR": "ɹ",
-    "aa": "ɑ",
+    "aa": "a",
     "E": "ɛ",
     "I": "ɪ",
     "O": "ɔ",
     "U": "u",
 }
 VISEME_SECONDS = 0.4  # long enough that a phone's middle is its own alone
-CLEAR_SPEECH = SpeakingStyle(jaw=1.2, lips=1.25, rounding=1.3)  # the middle of what SpeakingStyle.draw gives
+CLEAR_SPEECH = SpeakingStyle(
+    jaw=1.1, lips=1.1, rounding=1.3, spreading=1.4
+)  # the middle of what SpeakingStyle.draw gives
 OPEN_MOUTH = {"jawOpen": 0.8}
 LEADING_MODES = 4
 RANDOM_SEEDS = 200

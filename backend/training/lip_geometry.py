@@ -56,7 +56,7 @@ NOTHING = Response(0.0, 0.0, 0.0)
 # Of speech, however loud; a yawn goes further.
 FURTHEST_HEIGHT, FURTHEST_JAW = 0.3, 0.7
 # Opened mouths protrude by the funnel, narrow ones by the pucker.
-WIDE_OPEN = 0.09
+WIDE_OPEN = 0.12
 # Shut lips press on each other by this much, so that what blurs them leaves them shut.
 PRESSED = -0.006
 SEAL = {"mouthPress": 0.18, "mouthRollUpper": 0.05, "mouthRollLower": 0.06}
@@ -142,7 +142,7 @@ def _widening(width: Curve, jaw: Curve, height: Curve, seal: Curve) -> dict[str,
     missing = width - jaw * RESPONSE["jawOpen"].width
     openness = np.clip(height / WIDE_OPEN, 0.0, 1.0) * (1.0 - seal)
     narrow, wide = np.maximum(-missing, 0.0), np.maximum(missing, 0.0)
-    funnel_share = 0.25 + 0.5 * openness
+    funnel_share = 0.05 + 0.55 * openness
     drawn = funnel_share * -RESPONSE["mouthFunnel"].width + (1.0 - funnel_share) * -RESPONSE["mouthPucker"].width
     rounding = narrow / drawn
     return {
