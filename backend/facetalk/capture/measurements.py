@@ -11,7 +11,7 @@ from facetalk.capture.speaker import LID_PAIRS, OPEN, SHUT, Speaker, column_of, 
 # Squared errors, over the distance of the outer eye corners; of a region: the mean over its points.
 IMPORTANCE = {"lips": 8.0, "lids": 6.0, "brows": 4.0, "jaw": 3.0, "irises": 12.0}
 GAP_IMPORTANCE = 120.0  # of the mean over the gaps between the lips
-DEPTH_IMPORTANCE = 10.0  # of the mean over what lips that touch are apart in depth
+DEPTH_IMPORTANCE = 40.0  # of the mean over what lips that touch are apart in depth
 WIDTH_IMPORTANCE = 8.0
 LID_IMPORTANCE = 30.0
 GAP_PAIRS = slice(2, 9)  # of the inner lips' points: away from the corners
