@@ -12,6 +12,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 ANGLE_BINS = 61
+CHAMFER, SLOPE = 4, 2.0  # heights by which a wall is prolonged, and how steeply
 BEHIND = 0.028  # head units: what lies deeper behind the wall is tongue side, not lip
 LIP_THICKNESS = 0.06  # head units over which a push fades outwards, so that a lip moves as a whole
 
@@ -47,6 +48,14 @@ class ArchWall:
     def frame(self) -> ArchFrame:
         """Where the wall is."""
         return ArchFrame(self.axis, self.lowest)
+
+    def chamfered(self) -> "ArchWall":
+        """The wall with a steep slope above and below it, so that what glides over its edge does not jump."""
+        tooth = np.where(self.radius > 0.0, self.radius, -np.inf)
+        tooth = np.pad(tooth, ((0, 0), (CHAMFER, CHAMFER)), constant_values=-np.inf)
+        height = HEIGHT_STEP * np.arange(tooth.shape[1])
+        sloping = (tooth[:, None, :] - SLOPE * np.abs(height[:, None] - height)).max(axis=2)
+        return ArchWall(self.axis, self.lowest - CHAMFER * HEIGHT_STEP, np.maximum(sloping, 0.0))
 
     def push_out(self, posed: Array, lips: Indices, followers: Indices, film: float) -> None:
         """Move lips that lie within the wall in front of it by a film, in place, and what lies around them along.

@@ -149,7 +149,7 @@ class HeadTraining:
 
     def arches(self) -> dict[str, ArchWall]:
         """The mean head's rows of teeth as walls."""
-        return {row: ArchWall.of(self.mean[self.heads.vertices_of[row]]) for row in ROWS}
+        return {row: ArchWall.of(self.mean[self.heads.vertices_of[row]]).chamfered() for row in ROWS}
 
     def surfaces(self) -> list[Surface]:
         """The parts of the mean head, brows last."""

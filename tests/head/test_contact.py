@@ -84,7 +84,7 @@ def test_corners_stay_where_they_are() -> None:
 def test_a_blink_shuts_whatever_is_left() -> None:
     touching = blink_touching(torch.linspace(0.0, 1.0, 11))
     assert touching[0].item() == pytest.approx(TOUCHING_LIDS)
-    assert touching[-1] > 4.0 * MILLIMETRE
+    assert touching[-1] > 2.5 * MILLIMETRE
     assert (touching.diff() >= 0.0).all()
 
 

@@ -19,6 +19,7 @@ LID_FILM = 0.0014  # head units kept between lid and eyeball
 REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
 FRONT = 0.25  # radii in front of the middle where lids begin; what lies further back is the socket
 ENOUGH = 50  # points on a ball that give away where it is
+ONTO = 0.15  # radii over which the socket's skin becomes lid, so that nothing jumps
 STEEPEST = 0.95  # of the ball's radius aside, beyond which pushing straight ahead would fling a point
 
 
@@ -70,7 +71,8 @@ class Eye:
         inside = (offset[..., 2] > FRONT * self.radius) & (offset.norm(dim=-1) < outer)
         aside = offset[..., :2].square().sum(dim=-1).clamp(max=(STEEPEST * outer) ** 2)
         front = self.centre[2] + (outer.square() - aside).sqrt()
-        points[..., 2] = torch.where(inside, front, points[..., 2])
+        lying = ((offset[..., 2] / self.radius - FRONT) / ONTO).clamp(0.0, 1.0)
+        points[..., 2] = torch.where(inside, torch.lerp(points[..., 2], front, lying), points[..., 2])
         posed[:, self.lids] = points
 
     def _pupil_slide(self, shape: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ ANGLE = math.radians(75.0)  # the arch is looked at this far to either side of s
 HEIGHT_STEP = 0.004  # head units between two heights of a wall
 FILM = 0.0018  # head units kept between wall and lips
 BEHIND = 0.02  # head units: what lies deeper behind the wall is tongue side, not lip
+FADE = 0.008  # head units over which it becomes tongue side
 REACH = 0.05  # head units from the wall, in canonical pose, within which skin may come to touch it
 STRIDE = 3  # of the wall's angles and heights, every third says where it goes
 SOLID = 0.5  # of the widest radius, below which there is no tooth
@@ -78,9 +79,9 @@ class TeethWall:
     def _depth(self, points: Tensor) -> Tensor:
         """The way out ``[T, N, 3]`` of points of the mean head."""
         wall, distance, outwards = self._look(points)
-        depth = wall + FILM - distance
-        inside = (wall > SOLID * self.radius.max()) & (depth > 0.0) & (depth < BEHIND)
-        return outwards * (depth * inside)[..., None]
+        depth = (wall + FILM - distance).clamp(min=0.0)
+        before = ((BEHIND - depth) / FADE).clamp(0.0, 1.0)
+        return outwards * (depth * before)[..., None]
 
     def _look(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The wall's radius at points ``[T, N, 3]``, their distance from the axis, and the direction outwards."""
