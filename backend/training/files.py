@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,9 +13,12 @@ from facetalk.errors import UserError
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let ``write`` fill a file beside ``path``, then put it in its place in one step."""
+    """Let ``write`` fill a file beside ``path``, then put it in its place in one step.
+
+    Two processes may do so at once: the last to finish wins, and nobody sees half a file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with temporary.open("wb") as file:
         write(file)
     temporary.replace(path)

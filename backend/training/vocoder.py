@@ -133,10 +133,25 @@ def sing(
         else:
             before.append(segment.end)
             after.append(after[-1] + length)
-    song, sung = _warp(parts, segments, before, after)
+    song, sung = _warp(_voiced(parts, segments, is_vowel), segments, before, after)
     onsets = [each.start for each, vowel in zip(sung, is_vowel, strict=True) if vowel]
     melody = _melody(onsets, len(song.pitch), parts.median_pitch(), rng)
     return replace(song, pitch=np.where(song.pitch > 0, melody, 0.0)), sung
+
+
+def _voiced(parts: TakenApart, segments: Sequence[Segment], is_vowel: Sequence[bool]) -> TakenApart:
+    """With a voice in all vowels, also where they creak and no pitch was found."""
+    found = parts.pitch > 0
+    if not found.any():
+        return parts
+    times = np.arange(len(parts.pitch)) * FRAME
+    missing = np.zeros(len(times), bool)
+    for segment, vowel in zip(segments, is_vowel, strict=True):
+        if vowel:
+            missing |= (times >= segment.start) & (times < segment.end) & ~found
+    pitch = np.where(missing, parts.median_pitch(), parts.pitch)
+    noisiness = np.where(missing[:, None], np.median(parts.noisiness[found], axis=0), parts.noisiness)
+    return replace(parts, pitch=pitch, noisiness=noisiness)
 
 
 def _warp(

@@ -1,5 +1,7 @@
 """Whispers have no pitch, songs hold their vowels, and the segments move with the sound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -77,3 +79,15 @@ def test_a_song_holds_vowels_and_keeps_consonants() -> None:
     assert sum(held) > 1.5 * sum(spoken)
     notes = {round(12 * np.log2(pitch)) for pitch in parts.pitch[parts.pitch > 0]}
     assert len(notes) > 1
+
+
+def test_a_song_has_a_voice_even_where_speech_creaks() -> None:
+    spoken = vocoder.take_apart(SPEECH.samples)
+    first = next(segment for segment in SPEECH.segments if segment.symbol == "aa")
+    creaking = np.arange(len(spoken.pitch)) * vocoder.FRAME < first.end
+    hoarse = replace(spoken, pitch=np.where(creaking, 0.0, spoken.pitch))
+    is_vowel = [segment.symbol == "aa" for segment in SPEECH.segments]
+    song, segments = vocoder.sing(hoarse, SPEECH.segments, is_vowel, np.random.default_rng(0))
+    held = next(segment for segment in segments if segment.symbol == "aa")
+    frames = slice(round(held.start / vocoder.FRAME) + 2, round(held.end / vocoder.FRAME) - 2)
+    assert (song.pitch[frames] > 0).all()
