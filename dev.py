@@ -22,7 +22,7 @@ OUT = ROOT / "out"
 PICTURES = ROOT / "docs/pictures"
 
 RUN_TIME = ("requirements.txt",)
-DEVELOPMENT = ("requirements.txt", "requirements-dev.txt")
+DEVELOPMENT = ("requirements.txt", "requirements-video.txt", "requirements-dev.txt")
 CHECK_SECONDS = 3600  # a Blender that hangs must not hang us
 
 
