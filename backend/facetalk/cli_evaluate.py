@@ -57,6 +57,9 @@ def head(
     identities: Annotated[
         int | None, typer.Option(min=1, help="Measure so many identities only; all if not given.")
     ] = None,
+    fits: Annotated[
+        int | None, typer.Option(min=0, help="Fit codes to so many of these only, which takes the most time.")
+    ] = None,
     resolution: Annotated[int, typer.Option(min=32, max=512, help="Samples per axis of the neural surface.")] = 256,
     out: Annotated[Path | None, typer.Option("--json", help="A file to write the figures to as well, .json.")] = None,
     device: Device = "auto",
@@ -76,7 +79,7 @@ def head(
         model = Head.load(bundle if bundle is not None else presets.preset(presets.HEAD), choose_device(device))
         heads.require_same_family(model.shape_size, model.config["rig_controls"], model.parts)
     with one_bar() as progress:
-        rows = report_rows(measure_head(model, model.rig_to_code(), heads, progress, identities, resolution))
+        rows = report_rows(measure_head(model, model.rig_to_code(), heads, progress, identities, fits, resolution))
     OUT.print(head_table(rows))
     if out is not None:
         with written_whole(out) as staged:

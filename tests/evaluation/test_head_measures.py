@@ -60,6 +60,14 @@ def measures(told: list[tuple[str, float]]) -> HeadMeasures:
         return measure_head(head, head.rig_to_code(), FACES, progress, identities=1, resolution=96)
 
 
+def test_fits_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_measures, "fit_to_rest", lambda *_: pytest.fail("fitted"))
+    head = BallHead()
+    found = measure_head(head, head.rig_to_code(), FACES, lambda *_: None, identities=1, fits=0, resolution=32)
+    assert {group for group, _ in found.surfaces} == {"held-out, own code", "training"}
+    assert found.crossings
+
+
 def test_cases_are_summed_up() -> None:
     cases = Cases([np.array([1.0, 2.0, 3.0]), np.array([8.0])])
     assert cases.mean == 3.5
