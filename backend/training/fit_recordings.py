@@ -212,6 +212,7 @@ def _entry(line: Line, start: int, frames: int) -> dict[str, Any]:
         "text": line.text,
         "language": "en",
         "source": "GRID s1",
+        "recorded": True,
         "split": line.split,
         "start": start,
         "frames": frames,
