@@ -22,7 +22,7 @@ def smallest_closing_weight(head: Array, shape: Array, band: ContactBand, low: f
     for _ in range(12):
         middle = 0.5 * (low + high)
         gap = contact_gap((head + middle * shape)[None], band)[0]
-        if np.quantile(gap, 0.8) > 0.0:
+        if np.quantile(gap[np.isfinite(gap)], 0.8) > 0.0:  # a column may see no vertex
             low = middle
         else:
             high = middle

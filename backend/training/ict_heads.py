@@ -226,10 +226,19 @@ class IctHeads:
         band = self.lids[side]
         lids = np.concatenate([band.upper, band.lower])
         offset = posed[:, lids] - centre
-        outer = radius + LID_FILM
+        outer = np.maximum(radius, self._eyeball_radius(posed[:, self.eyes[side]] - centre, offset)) + LID_FILM
         aside = np.minimum((offset[..., :2] ** 2).sum(axis=-1), (0.95 * outer) ** 2)
         inside = (offset[..., 2] > 0.25 * radius) & (np.linalg.norm(offset, axis=-1) < outer)
         posed[:, lids, 2] = np.where(inside, centre[2] + np.sqrt(outer**2 - aside), posed[:, lids, 2])
+
+    def _eyeball_radius(self, eyeball: Array, directions: Array) -> Array:
+        """How far vertices ``[N, E, 3]`` about an eyeball's middle reach in directions ``[N, K, 3]``, cornea and all."""
+        found = []
+        for shell, asked in zip(eyeball, directions, strict=True):
+            distance = np.linalg.norm(shell, axis=1)
+            unit = asked / np.linalg.norm(asked, axis=1, keepdims=True)
+            found.append(distance[cKDTree(shell / distance[:, None]).query(unit, k=3)[1]].max(axis=1))
+        return np.array(found)
 
     def _keep_lips_before_teeth(self, posed: Array) -> None:
         """Lips lie on the teeth, upper and lower; a lip that is pushed moves as a whole."""

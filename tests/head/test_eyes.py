@@ -62,7 +62,7 @@ def test_a_pupil_widens_on_the_ball() -> None:
 def test_a_lid_in_the_eyeball_comes_to_its_front_and_keeps_its_height() -> None:
     lid = torch.tensor([[0.11, 0.21, 0.03]])
     frames = lid[None].clone()
-    left_eye(lid, on_ball=False).keep_lids_out(frames)
+    left_eye(lid, on_ball=False).keep_lids_out(frames, torch.zeros(1, 5))
     assert torch.equal(frames[0, 0, :2], lid[0, :2])
     assert (frames[0, 0] - CENTRE).norm().item() == pytest.approx(RADIUS + LID_FILM, abs=1e-5)
 
@@ -70,5 +70,5 @@ def test_a_lid_in_the_eyeball_comes_to_its_front_and_keeps_its_height() -> None:
 def test_what_is_outside_or_behind_is_left_alone() -> None:
     points = torch.tensor([[0.1, 0.2, 0.06], [0.1, 0.2, -0.02], [0.5, 0.2, 0.0]])
     frames = points[None].clone()
-    left_eye(points, on_ball=False).keep_lids_out(frames)
+    left_eye(points, on_ball=False).keep_lids_out(frames, torch.zeros(1, 5))
     assert torch.equal(frames[0], points)

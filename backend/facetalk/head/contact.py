@@ -23,6 +23,7 @@ BLINK_REACH = 0.0104  # head units: lids nearer than this, and the former, are s
 BLINKING = (0.75, 1.0)  # weights of eyeBlink between which that comes about
 EASE = 3.0  # gaps wider than this many times what is taken for shut are left as they are
 LIP_CORNERS, LID_CORNERS = 0.2, 0.05  # of the columns, from either corner: gaps are narrow there without being shut
+BEYOND, STEEP = 0.03, 1.5  # head units by which the cuts of rims are prolonged in depth, and how steeply
 FINER = 3  # between two rows or columns, how many steps rims are looked at in
 FARTHEST_RIM, BESIDE_RIM = 0.01, 0.002  # head units off the rims, straight and aside, within which points are on them
 RIM_BLUR = 0.006  # head units over which rims follow points
@@ -171,7 +172,7 @@ class Contact:
             touching = torch.full_like(expressions[:, 0], TOUCHING_LIPS)
         else:
             touching = blink_touching(expressions @ self.blink)
-        posed[:, self.near, 1] += self.rims.widenings(grid, touching) @ self.gains
+        posed[..., 1].index_add_(1, self.near, self.rims.widenings(grid, touching) @ self.gains)
 
 
 def blink_touching(blink: Tensor) -> Tensor:
@@ -199,6 +200,7 @@ def gaps(grid: Tensor, line: int, depth: bool) -> Tensor:
     height, front = _cut(grid, at)
     if not depth:
         return height[:, 0].amin(dim=1) - height[:, 1].amax(dim=1)
+    height, front = _prolonged(height, front)
     upper, lower = (_facing(height, front, above, 1 - above) for above in (0, 1))
     return torch.minimum(upper, lower)
 
@@ -215,6 +217,13 @@ def _cut(grid: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
         torch.lerp(axis.gather(-1, before), axis.gather(-1, after), share) for axis in (grid[..., 1], grid[..., 2])
     )
     return height, front
+
+
+def _prolonged(height: Tensor, front: Tensor) -> tuple[Tensor, Tensor]:
+    """Cuts ``[T, 2, R, C]`` with a steep slope behind and before them, so that lips come to face without a jump."""
+    away = height.new_tensor([1.0, -1.0])[:, None, None] * (STEEP * BEYOND)
+    height = torch.cat([height[:, :, :1] + away, height, height[:, :, -1:] + away], dim=2)
+    return height, torch.cat([front[:, :, :1] - BEYOND, front, front[:, :, -1:] + BEYOND], dim=2)
 
 
 def _facing(height: Tensor, front: Tensor, points: int, segments: int) -> Tensor:

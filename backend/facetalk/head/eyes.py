@@ -17,9 +17,8 @@ PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's middle, a
 PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 LID_FILM = 0.0014  # head units kept between lid and eyeball
 REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
-FRONT = 0.25  # radii in front of the middle where lids begin; what lies further back is the socket
+SOCKET, FRONT = 0.0, 0.15  # radii in front of the middle where the socket ends and where lids begin
 ENOUGH = 50  # points on a ball that give away where it is
-ONTO = 0.15  # radii over which the socket's skin becomes lid, so that nothing jumps
 STEEPEST = 0.95  # of the ball's radius aside, beyond which pushing straight ahead would fling a point
 
 
@@ -30,6 +29,7 @@ class Eye:
     Attributes:
         centre: ``[3]``, head units.
         radius: of the ball.
+        cornea: how far it bulges at the gaze.
         gaze: unit direction in which it looks at rest ``[3]``.
         code_to_eye: maps codes to the weights of looking down, up, in, out and of the pupil ``[E, 5]``.
         inward: the sign of x towards the nose.
@@ -39,6 +39,7 @@ class Eye:
 
     centre: Tensor
     radius: Tensor
+    cornea: Tensor
     gaze: Tensor
     code_to_eye: Tensor
     inward: float
@@ -53,27 +54,36 @@ class Eye:
             posed: all of them in every frame.
             expressions: codes ``[T, E]``.
         """
-        down, up, inwards, outwards, pupil = (expressions @ self.code_to_eye).unbind(dim=-1)
+        rotation, pupil = self._look(expressions)
         shape = points[self.ball] - self.centre
         slid = shape + pupil.clamp(0.0, 1.0)[:, None, None] * self._pupil_slide(shape)
         slid = slid * (shape.norm(dim=-1, keepdim=True) / slid.norm(dim=-1, keepdim=True).clamp(min=1e-9))
-        angle = math.radians(GAZE_DEGREES)
-        rotation = rotations(angle * (down - up), angle * self.inward * (inwards - outwards))
         posed[:, self.ball] = slid @ rotation.transpose(1, 2) + self.centre
 
-    def keep_lids_out(self, posed: Tensor) -> None:
+    def keep_lids_out(self, posed: Tensor, expressions: Tensor) -> None:
         """Bring lids that are inside the ball to its front, straight ahead, in ``posed [T, N, 3]``, in place.
 
         Straight ahead, so that lids which have met stay met.
         """
-        points, outer = posed[:, self.lids], self.radius + LID_FILM
+        points = posed.index_select(1, self.lids)
         offset = points - self.centre
-        inside = (offset[..., 2] > FRONT * self.radius) & (offset.norm(dim=-1) < outer)
-        aside = offset[..., :2].square().sum(dim=-1).clamp(max=(STEEPEST * outer) ** 2)
+        ahead = (self._look(expressions)[0] @ self.gaze)[:, :, None]
+        facing = (offset @ ahead)[..., 0] / offset.norm(dim=-1).clamp(min=1e-9)
+        edge = math.cos(math.radians(IRIS_DEGREES))
+        over = ((facing - edge) / (1.0 - edge)).clamp(0.0, 1.0)
+        outer = self.radius + LID_FILM + self.cornea * over * (2.0 - over)
+        inside = (offset[..., 2] > SOCKET * self.radius) & (offset.norm(dim=-1) < outer)
+        aside = torch.minimum(offset[..., :2].square().sum(dim=-1), (STEEPEST * outer) ** 2)
         front = self.centre[2] + (outer.square() - aside).sqrt()
-        lying = ((offset[..., 2] / self.radius - FRONT) / ONTO).clamp(0.0, 1.0)
+        lying = ((offset[..., 2] / self.radius - SOCKET) / (FRONT - SOCKET)).clamp(0.0, 1.0)
         points[..., 2] = torch.where(inside, torch.lerp(points[..., 2], front, lying), points[..., 2])
         posed[:, self.lids] = points
+
+    def _look(self, expressions: Tensor) -> tuple[Tensor, Tensor]:
+        """How the ball is turned ``[T, 3, 3]``, and how wide the pupil is ``[T]``."""
+        down, up, inwards, outwards, pupil = (expressions @ self.code_to_eye).unbind(dim=-1)
+        angle = math.radians(GAZE_DEGREES)
+        return rotations(angle * (down - up), angle * self.inward * (inwards - outwards)), pupil
 
     def _pupil_slide(self, shape: Tensor) -> Tensor:
         """How far points ``[B, 3]`` about the middle slide when the pupil is at its widest; the iris gives way."""
@@ -112,6 +122,7 @@ def eye(
     return Eye(
         centre=centre,
         radius=radius,
+        cornea=((own if len(own) >= ENOUGH else shell) - centre).norm(dim=1).amax().sub(radius).clamp(min=0.0),
         gaze=gaze,
         code_to_eye=code_to_rig[:, [list(controls).index(name) for name in names]],
         inward=-1.0 if side == "L" else 1.0,

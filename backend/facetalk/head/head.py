@@ -71,7 +71,7 @@ class HeadPoints:
                 row.keep_lips_out(moved, coefficients)
             for each in self.eyes:
                 each.turn(self.points, moved, chunk)
-                each.keep_lids_out(moved)
+                each.keep_lids_out(moved, chunk)
             posed.append(moved)
         points = torch.cat(posed)
         return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))

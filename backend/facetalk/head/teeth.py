@@ -21,8 +21,8 @@ HEIGHT_STEP = 0.004  # head units between two heights of a wall
 FILM = 0.0018  # head units kept between wall and lips
 BEHIND = 0.02  # head units: what lies deeper behind the wall is tongue side, not lip
 FADE = 0.008  # head units over which it becomes tongue side
-REACH = 0.05  # head units from the wall, in canonical pose, within which skin may come to touch it
-STRIDE = 3  # of the wall's angles and heights, every third says where it goes
+REACH = 0.035  # head units from the wall, in canonical pose, within which skin may come to touch it
+STRIDE = 5  # of the wall's angles and heights, every fifth says where it goes
 SOLID = 0.5  # of the widest radius, below which there is no tooth
 
 
@@ -62,9 +62,8 @@ class TeethWall:
         """
         affine = self.fit @ (self.points + displace(self.fields, coefficients))
         turn, shift = affine[:, :3], affine[:, 3:]
-        on_mean = (posed[:, self.lips] - shift) @ torch.linalg.inv(turn)
-        out = self._depth(on_mean) @ turn
-        posed[:, self.lips] += out
+        on_mean = (posed.index_select(1, self.lips) - shift) @ torch.linalg.inv(turn)
+        posed.index_add_(1, self.lips, self._depth(on_mean) @ turn)
 
     def near(self, points: Tensor) -> Tensor:
         """Which points ``[N, 3]`` of the mean head may come to touch the wall, bool."""
