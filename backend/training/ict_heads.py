@@ -232,7 +232,7 @@ class IctHeads:
         posed[:, lids, 2] = np.where(inside, centre[2] + np.sqrt(outer**2 - aside), posed[:, lids, 2])
 
     def _eyeball_radius(self, eyeball: Array, directions: Array) -> Array:
-        """How far vertices ``[N, E, 3]`` about an eyeball's middle reach in directions ``[N, K, 3]``, cornea and all."""
+        """How far vertices ``[N, E, 3]`` about an eyeball's middle reach in directions ``[N, K, 3]``."""
         found = []
         for shell, asked in zip(eyeball, directions, strict=True):
             distance = np.linalg.norm(shell, axis=1)
