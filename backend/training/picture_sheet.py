@@ -72,6 +72,9 @@ class _PosesAsFrames:
     def hair_styles(self) -> Sequence[str]:
         return ()
 
+    def styles(self) -> Sequence[str]:
+        return ()
+
     def mesh(self, identity: str, hair: str | None = None) -> FaceMesh:
         del identity, hair
         return self.sitting.face
