@@ -17,6 +17,7 @@ import torch
 from facetalk import cli, presets
 from facetalk.clip import Clip
 from facetalk.errors import UserError
+from facetalk.evaluation.curves import LIPS, UPPER_FACE
 from facetalk.take import FrameBatch, TakeSettings
 
 Progress = Callable[[str, float], None]
@@ -38,7 +39,8 @@ class QuickAnimator:
     def mesh(self, identity: str) -> SimpleNamespace:
         paired = [f"{part}_{side}" for part in PAIRED_LANDMARKS for side in ("left", "right")]
         names = ["inner_lip_upper", "inner_lip_lower", *paired]
-        return SimpleNamespace(landmarks={name: index for index, name in enumerate(names)})
+        groups = {name: np.arange(10) for name in (*LIPS, *UPPER_FACE)}
+        return SimpleNamespace(landmarks={name: index for index, name in enumerate(names)}, groups=groups)
 
     def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         points = np.random.default_rng(settings.seed).normal(size=(10, 3)).astype(np.float32)

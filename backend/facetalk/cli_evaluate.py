@@ -5,13 +5,15 @@ What a command needs is imported when it runs, so that ``--help`` does not wait 
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facetalk import presets
 from facetalk.cli_console import ERR, OUT, Device, load_animator, one_bar
-from facetalk.take import TakeSettings
+
+if TYPE_CHECKING:
+    from facetalk.take import TakeSettings
 
 app = typer.Typer(help="Measure how good the parts are.")
 
@@ -43,6 +45,8 @@ def evaluate(
     if (talkers is None) == (curves is None):
         raise typer.BadParameter("say one of --talkers FOLDER and --curves FOLDER OUT.npz")
     if talkers is not None:
+        from facetalk.take import TakeSettings
+
         _judge_talkers(talkers, takes, TakeSettings(steps=steps, guidance=guidance), device)
     if curves is not None:
         _write_curves(*curves, device)
@@ -86,7 +90,7 @@ def head(
             staged.write_text(json.dumps(as_json(rows), indent=2) + "\n", encoding="utf-8")
 
 
-def _judge_talkers(folder: Path, takes: int, settings: TakeSettings, device: str) -> None:
+def _judge_talkers(folder: Path, takes: int, settings: "TakeSettings", device: str) -> None:
     from facetalk.evaluation.report import evaluate_talkers, read_recordings, report_table, summary_lines
 
     recordings = read_recordings(folder)

@@ -127,7 +127,7 @@ def test_a_giant_in_declared_units_is_a_character(surface: RestSurface, mesh: Tr
 
 
 def test_wrong_units_are_said(surface: RestSurface, mesh: TriangleMesh) -> None:
-    with pytest.raises(UserError, match=r"1e.03 times as large .* --units mm"):
+    with pytest.raises(UserError, match=r"(999|1e\+03) times as large .* --units mm"):
         aligned(surface, mesh, 4.0 / 1000.0, "m")
     with pytest.raises(UserError, match="furlong"):
         require_units("furlong")
