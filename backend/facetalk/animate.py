@@ -14,7 +14,8 @@ from facetalk.clip import SAMPLE_RATE, Clip
 from facetalk.device import choose_device
 from facetalk.errors import UserError
 from facetalk.head.head import Head, HeadPoints, to_blender
-from facetalk.head.identity_preset import IdentityPreset, list_identities, load_identity
+from facetalk.head.identity_preset import list_identities, load_identity
+from facetalk.head.named_identity import preset_code
 from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
 from facetalk.motion.style_preset import list_styles, load_style
 from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
@@ -232,10 +233,8 @@ class Animator:
         """Identity code and colours of a name."""
         if identity not in list_identities():
             return self.head.identity(identity), {}
-        preset: IdentityPreset = load_identity(identity)
-        preset.require_fit(presets.HEAD.rpartition("/")[2], self.head.identity_size, self.head.hair_styles)
-        code = torch.tensor(preset.code, device=self.device)
-        return (self.head.with_hair(code, preset.hair) if preset.hair else code), preset.colors
+        preset = load_identity(identity)
+        return preset_code(self.head, presets.HEAD.rpartition("/")[2], preset), preset.colors
 
     def _hair(self, actor: _Actor, wish: str | None) -> HairMesh | None:
         """The hair that is wished for, or the identity's own, on its head."""

@@ -66,15 +66,6 @@ class _PosesAsFrames:
     device: torch.device
     models: Sequence[str] = ()
 
-    def identities(self) -> Sequence[str]:
-        return ()
-
-    def hair_styles(self) -> Sequence[str]:
-        return ()
-
-    def styles(self) -> Sequence[str]:
-        return ()
-
     def mesh(self, identity: str, hair: str | None = None) -> FaceMesh:
         del identity, hair
         return self.sitting.face

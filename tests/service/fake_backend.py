@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from facetalk.errors import UserError
-from facetalk.service.stream import PROTOCOL, TakeSource
+from facetalk.service.stream import PROTOCOL
 from tests.service.fake_animator import FakeAnimator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -40,12 +40,12 @@ def run(wishes: dict[str, Any]) -> None:
 
     vars(app)["PROTOCOL"] = wishes.pop("protocol", PROTOCOL)
 
-    def load() -> TakeSource:
+    def load() -> app.TakeOffers:
         time.sleep(wishes.pop("load_seconds", 0.0))
         if "load_failure" in wishes:
             raise UserError(wishes["load_failure"])
         fail = UserError(wishes.pop("failure")) if "failure" in wishes else None
-        return cast(TakeSource, FakeAnimator(**wishes, fail=fail))
+        return cast(app.TakeOffers, FakeAnimator(**wishes, fail=fail))
 
     app.serve(load)
 

@@ -125,15 +125,6 @@ class _Watched:
         object.__setattr__(self, "device", self.animator.device)
         object.__setattr__(self, "models", self.animator.models)
 
-    def identities(self) -> Sequence[str]:
-        return self.animator.identities()
-
-    def hair_styles(self) -> Sequence[str]:
-        return self.animator.hair_styles()
-
-    def styles(self) -> Sequence[str]:
-        return self.animator.styles()
-
     def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
         return self.animator.mesh(identity, hair)
 

@@ -35,18 +35,6 @@ class Playback:
         """Silence of the take's length."""
         return Clip(np.zeros(round(self.take.seconds * SAMPLE_RATE), np.float32))
 
-    def identities(self) -> Sequence[str]:
-        """Names of the faces on offer."""
-        return self.animator.identities()
-
-    def hair_styles(self) -> Sequence[str]:
-        """Names of the hair styles on offer."""
-        return self.animator.hair_styles()
-
-    def styles(self) -> Sequence[str]:
-        """Names of the ways to perform on offer."""
-        return self.animator.styles()
-
     def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
         """The neutral face of one identity."""
         return self.animator.mesh(identity, hair)

@@ -7,10 +7,10 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import anyio.to_thread
 import numpy as np
@@ -34,7 +34,21 @@ CANCEL_SECONDS = 5.0  # how long a cancelled take may need to stop before the an
 
 logger = logging.getLogger(__name__)
 
-AnimatorFactory = Callable[[], TakeSource]
+
+class TakeOffers(TakeSource, Protocol):
+    """A source of takes that says what may be asked of it: ``facetalk.animate.Animator``."""
+
+    def identities(self) -> Sequence[str]:
+        """Names of the faces on offer."""
+
+    def hair_styles(self) -> Sequence[str]:
+        """Names of the hair styles on offer, without ``BALD``."""
+
+    def styles(self) -> Sequence[str]:
+        """Names of the ways to perform."""
+
+
+AnimatorFactory = Callable[[], TakeOffers]
 
 
 class AnimatorLoader:
@@ -42,7 +56,7 @@ class AnimatorLoader:
 
     def __init__(self, factory: AnimatorFactory) -> None:
         self._factory = factory
-        self._animator: TakeSource | None = None
+        self._animator: TakeOffers | None = None
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._load, name="load models", daemon=True)
 
@@ -65,7 +79,7 @@ class AnimatorLoader:
             "styles": list(self._animator.styles()),
         }
 
-    def get(self) -> TakeSource:
+    def get(self) -> TakeOffers:
         """The animator; an HTTP error that says why while there is none."""
         if self._failure is not None:
             raise HTTPException(500, self._failure)
@@ -226,7 +240,7 @@ def _add_error_answers(app: FastAPI) -> None:
         return answer(422, str(error))
 
 
-def load_animator() -> TakeSource:
+def load_animator() -> TakeOffers:
     """The real animator. Imported here because torch takes seconds, and the service must answer before."""
     from facetalk.animate import Animator
 

@@ -41,7 +41,7 @@ class RecordType(IntEnum):
 
 
 class TakeSource(Protocol):
-    """What a stream is made from: ``facetalk.animate.Animator``."""
+    """What a stream is made from: ``facetalk.animate.Animator``, or what stands in for it."""
 
     @property
     def device(self) -> "torch.device":
@@ -50,15 +50,6 @@ class TakeSource(Protocol):
     @property
     def models(self) -> Sequence[str]:
         """Names of the model bundles in use."""
-
-    def identities(self) -> Sequence[str]:
-        """Names of the faces on offer."""
-
-    def hair_styles(self) -> Sequence[str]:
-        """Names of the hair styles on offer, without ``BALD``."""
-
-    def styles(self) -> Sequence[str]:
-        """Names of the ways to perform."""
 
     def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
         """The neutral face of one identity, with hair as ``TakeSettings.hair`` says."""
