@@ -20,14 +20,12 @@ import torch
 from facetalk import presets
 from facetalk.errors import UserError
 from facetalk.speech.whisper_encoder import WhisperEncoder
-from training.corpus_assembly import FORMAT, assemble
+from training.corpus_assembly import assemble
 from training.corpus_table import corpus_table
 from training.face_layer import add_faces
 from training.feature_layer import Encoder, add_features
 from training.speech_layer import Share, add_speech
 from training.voice_catalogue import CATALOGUE
-
-__all__ = ["FORMAT", "Encoder", "build_corpus", "main"]
 
 LAYERS = ("speech", "features", "faces")
 

@@ -29,7 +29,8 @@ from facetalk.speech.whisper_encoder import FEATURE_SIZE, WhisperEncoder
 from facetalk.topology.template import Template
 from training import augmentation, tongue_motion
 from training.aligned_recordings import load_sentences
-from training.corpora import FORMAT, Encoder
+from training.corpus_assembly import FORMAT
+from training.feature_layer import Encoder
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
 from training.tracked_recordings import Recordings, load_recordings
