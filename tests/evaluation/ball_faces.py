@@ -99,6 +99,9 @@ class ShiftedPoints:
         posed = self.points + expressions[:, None] + self.error
         return Posed(posed, torch.ones(posed.shape[:2], dtype=torch.bool))
 
+    def subset(self, indices: Tensor) -> "ShiftedPoints":
+        return ShiftedPoints(self.points[indices], self.error)
+
 
 class BallHead:
     """The neural head of the ball faces.

@@ -36,6 +36,9 @@ class ShiftedPoints:
         posed = self.points + expressions[:, None, :3]
         return Posed(posed, torch.ones(posed.shape[:2], dtype=torch.bool))
 
+    def subset(self, indices: Tensor) -> "ShiftedPoints":
+        return ShiftedPoints(self.points[indices])
+
 
 class TwoBalls:
     """The first identity weight makes the balls larger; expressions shift them."""

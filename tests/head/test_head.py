@@ -5,7 +5,8 @@ import torch
 
 from facetalk import presets
 from facetalk.errors import UserError
-from facetalk.head.head import MEASURING_POINTS, Head, to_blender
+from facetalk.head.head import MEASURING_POINTS, MILLIMETRES, Head, to_blender
+from facetalk.topology.template import Template
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,19 @@ def test_codes_mean_what_the_bundle_says_at_the_measuring_points(head: Head) -> 
     assert expected[chin, 1] < -0.01
     assert expected[lower_lip, 1] < -0.02
     assert abs(float(expected[MEASURING_POINTS.index("inner_lip_upper"), 1])) < 0.01
+
+
+def test_some_points_are_posed_as_among_all(head: Head) -> None:
+    """Rims pass through the points that are given: some of these must still meet where all did."""
+    template = Template.load(presets.preset(presets.TOPOLOGY))
+    points = head.prepare(
+        torch.from_numpy(template.vertices), torch.from_numpy(template.parts), head.identity("average")
+    )
+    controls = head.config["rig_controls"]
+    weights = torch.zeros(2, len(controls))
+    weights[0, [controls.index(name) for name in ("mouthPucker", "mouthRollLower", "eyeLookUp_L")]] = 1.0
+    weights[1, [controls.index(name) for name in ("eyeBlink_L", "eyeBlink_R", "mouthSmile_L")]] = 1.0
+    codes = weights @ head.rig_to_code()
+    some = torch.randperm(len(template.vertices), generator=torch.Generator().manual_seed(0))[:700]
+    apart = (points.subset(some).pose(codes).points - points.pose(codes).points[:, some]).abs() * MILLIMETRES
+    assert float(apart.max()) < 1e-3

@@ -167,6 +167,17 @@ def test_poses_do_not_depend_on_how_frames_are_cut(backward: PublishedHead) -> N
     assert none.converged.shape == (0, 100)
 
 
+def test_some_points_are_posed_as_among_all(backward: PublishedHead, tmp_path: Path) -> None:
+    some = torch.tensor([7, 3, 40, 41])
+    for head in (backward, load(tiny_model("nphm"), tmp_path)):
+        points, code, expressions = inside(head, 50), head.identity("subject-1"), motion(head, 3)
+        prepared = head.prepare(points, torch.zeros(50).long(), code, torch.linspace(0, 1, 50))
+        few, all_of_them = prepared.subset(some).pose(expressions), prepared.pose(expressions)
+        assert torch.equal(few.converged, all_of_them.converged[:, some])
+        apart = (few.points - all_of_them.points[:, some]).norm(dim=2)[few.converged]
+        assert float(apart.max()) < 10 * POSE_TOLERANCE
+
+
 def test_mobility_holds_points_still(backward: PublishedHead) -> None:
     points, code, expressions = inside(backward, 50), backward.identity("subject-1"), motion(backward, 2)
     parts, half = torch.zeros(50).long(), torch.full((50,), 0.5)

@@ -21,6 +21,9 @@ class ToyPoints:
         posed = self.points + share * self.points.new_tensor([0.0, JAW_DROP, 0.0])
         return Posed(posed.expand(len(expressions), -1, -1), torch.ones(len(expressions), len(posed), dtype=torch.bool))
 
+    def subset(self, indices: Tensor) -> "ToyPoints":
+        return ToyPoints(self.points[indices])
+
 
 class ToyHead:
     """Skull, nose, chin, eye hollows, and a hidden mouth; four code entries move the first three."""

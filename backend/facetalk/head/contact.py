@@ -174,6 +174,11 @@ class Contact:
             touching = blink_touching(expressions @ self.blink)
         posed[..., 1].index_add_(1, self.near, self.rims.widenings(grid, touching) @ self.gains)
 
+    def among(self, places: Tensor) -> "Contact":
+        """The same contact among fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""
+        near = places[self.near]
+        return replace(self, near=near[near >= 0], gains=self.gains[:, near >= 0])
+
 
 def blink_touching(blink: Tensor) -> Tensor:
     """The gap of lids ``[T]`` that is taken for shut at weights ``[T]`` of ``eyeBlink``, head units."""

@@ -6,7 +6,7 @@ the expression field makes of a lid, it stays in front of the ball.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -78,6 +78,11 @@ class Eye:
         lying = ((offset[..., 2] / self.radius - SOCKET) / (FRONT - SOCKET)).clamp(0.0, 1.0)
         points[..., 2] = torch.where(inside, torch.lerp(points[..., 2], front, lying), points[..., 2])
         posed[:, self.lids] = points
+
+    def among(self, places: Tensor) -> "Eye":
+        """The same eye among fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""
+        ball, lids = places[self.ball], places[self.lids]
+        return replace(self, ball=ball[ball >= 0], lids=lids[lids >= 0])
 
     def _look(self, expressions: Tensor) -> tuple[Tensor, Tensor]:
         """How the ball is turned ``[T, 3, 3]``, and how wide the pupil is ``[T]``."""

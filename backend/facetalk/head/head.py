@@ -76,6 +76,19 @@ class HeadPoints:
         points = torch.cat(posed)
         return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))
 
+    def subset(self, indices: Tensor) -> "HeadPoints":
+        """Some of the points, at different indices ``[M]``: rims, teeth and eyes stay those of all."""
+        places = torch.full_like(self.points[:, 0], -1, dtype=torch.long)
+        places[indices] = torch.arange(len(indices), device=places.device)
+        return replace(
+            self,
+            points=self.points[indices],
+            fields=self.fields[:, indices],
+            contacts=tuple(contact.among(places) for contact in self.contacts),
+            teeth=tuple(row.among(places) for row in self.teeth),
+            eyes=tuple(each.among(places) for each in self.eyes),
+        )
+
 
 class Head:
     """A neural parametric head.

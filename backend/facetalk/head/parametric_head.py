@@ -35,6 +35,10 @@ class PreparedPoints(Protocol):
         """Pose the points by expression codes ``[T, E]``, consecutive frames of one motion."""
         ...
 
+    def subset(self, indices: Tensor) -> "PreparedPoints":
+        """Some of the points, at different indices ``[M]``: posed as they are among all, at the cost of a few."""
+        ...
+
 
 class ParametricHead(Protocol):
     """A neural parametric head.

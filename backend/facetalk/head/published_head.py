@@ -5,7 +5,7 @@ pose is exactly the neutral face: a published model learns what it calls canonic
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class ForwardPoints:
         converged = torch.ones(offsets.shape[:2], dtype=torch.bool, device=offsets.device)
         return Posed(self.points + self.mobility * offsets, converged)
 
+    def subset(self, indices: Tensor) -> "ForwardPoints":
+        """Some of the points, at indices ``[M]``."""
+        return replace(self, points=self.points[indices], mobility=self.mobility[indices])
+
 
 @dataclass(frozen=True)
 class BackwardPoints:
@@ -75,6 +79,11 @@ class BackwardPoints:
                 self.points.new_zeros(0, len(self.points), dtype=torch.bool),
             )
         return Posed(torch.stack(posed), torch.stack(converged))
+
+    def subset(self, indices: Tensor) -> "BackwardPoints":
+        """Some of the points, at indices ``[M]``."""
+        rest = Roots(*(each[indices] for each in (self.rest.points, self.rest.errors, self.rest.inverse_jacobians)))
+        return replace(self, points=self.points[indices], mobility=self.mobility[indices], rest=rest)
 
 
 class PublishedHead:

@@ -6,7 +6,7 @@ behind it comes straight out of it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -64,6 +64,11 @@ class TeethWall:
         turn, shift = affine[:, :3], affine[:, 3:]
         on_mean = (posed.index_select(1, self.lips) - shift) @ torch.linalg.inv(turn)
         posed.index_add_(1, self.lips, self._depth(on_mean) @ turn)
+
+    def among(self, places: Tensor) -> "TeethWall":
+        """The same wall before fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""
+        lips = places[self.lips]
+        return replace(self, lips=lips[lips >= 0])
 
     def near(self, points: Tensor) -> Tensor:
         """Which points ``[N, 3]`` of the mean head may come to touch the wall, bool."""
