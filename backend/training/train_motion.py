@@ -46,10 +46,10 @@ LICENCE = "MIT"
 class TrainingSettings:
     """Everything that shapes a run.
 
-    The loss is the squared error of codes, of their velocity and of the mouth and lid measures. Each term is
-    a quadratic of a linear map of the codes, so the best answer stays the same (the posterior mean); the
-    weights only say which errors a small model mends first. The paper: plain squared error, ``velocity =
-    measures = 0``.
+    The loss is the squared error of codes, of their velocity and of the mouth and lid measures, of the denoiser's
+    answer and of the expectation. Each term is a quadratic of a linear map of the codes, so the best answer stays the
+    same (the posterior mean); the weights only say which errors a small model mends first. The paper: plain squared
+    error, ``velocity = measures = 0``, and no expectation.
 
     Attributes:
         minutes: of wall clock, evaluation and checkpoints included.
@@ -57,6 +57,8 @@ class TrainingSettings:
         window: frames per crop.
         peak_rate: of learning, after the warm-up.
         warm_up: steps.
+        expectation_share: of the budget, at its start, in which the expectation alone is trained. It needs no noise and
+            no decoder, so that these steps are cheap, and what the decoder then corrects holds still.
         weight_decay: of AdamW.
         average: decay of the weights' moving average, which is what is exported.
         velocity: weight of the error of frame-to-frame differences.
@@ -80,6 +82,7 @@ class TrainingSettings:
     window: int = 200
     peak_rate: float = 1e-3
     warm_up: int = 100
+    expectation_share: float = 0.15
     weight_decay: float = 0.01
     average: float = 0.998
     velocity: float = 4.0
@@ -110,7 +113,7 @@ class MotionTraining:
         self,
         corpora: list[MotionCorpus],
         space: CodeSpace,
-        sizes: dict[str, int],
+        sizes: dict[str, Any],
         settings: TrainingSettings,
         device: torch.device,
         precision: torch.dtype,
@@ -166,15 +169,21 @@ class MotionTraining:
         codes = (batch.codes * factor).to(self.device)
         clean = (codes - statistics.code_mean) / statistics.code_deviation
         present = batch.present.to(self.device)
+        heard = self._hear(batch.features, generator)
+        style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
+        expected = self.network.expect(heard, style)
+        foreseen = self._error(expected.float() - clean, present) if expected is not None else torch.zeros(())
+        if expected is not None and self.seconds < 60 * settings.minutes * settings.expectation_share:
+            return foreseen
         known = draw_known(size, frames, settings.known_share, generator).to(self.device)
         level = LAST_TIME * torch.rand(size, 1, generator=generator)
         level = level.expand(size, frames).to(self.device).masked_fill(known, 0.0)
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
         noisy = torch.where(known[..., None], clean, add_noise(clean, noise, level))
-        heard = self._hear(batch.features, generator)
-        style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
-        answer = self.network(noisy, level, heard, style, present).float()
-        return self._error(answer - clean, present, known)
+        # The decoder corrects the expectation as it is, and must not bend it to its own ends.
+        fixed = None if expected is None else expected.detach()
+        answer = self.network(noisy, level, heard, fixed, style, present).float()
+        return foreseen + self._error(answer - clean, present, known)
 
     def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
         """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
@@ -195,13 +204,14 @@ class MotionTraining:
         deaf = torch.rand(size, 1, 1, generator=generator) < settings.audio_dropout
         return torch.where(deaf.to(self.device), audio.silence(heard), heard)
 
-    def _error(self, error: Tensor, present: Tensor, known: Tensor) -> Tensor:
+    def _error(self, error: Tensor, present: Tensor, known: Tensor | None = None) -> Tensor:
         """Squared errors of codes, velocity and measures, over the frames ``[B, T]`` that are present and not known.
 
         Known frames are what they are: their error is none. The velocity to and from them counts, so that what is
         sampled continues what is known.
         """
         settings, statistics = self.settings, self.statistics
+        known = torch.zeros_like(present) if known is None else known
         error = error.masked_fill(known[..., None], 0.0)
         energy = statistics.code_deviation**settings.energy_power
         error_of_codes = error * (energy / energy.mean()).sqrt()
@@ -267,14 +277,25 @@ class MotionTraining:
         return True
 
     def begin_from(self, folder: Path) -> None:
-        """Begin a run of its own with the weights, normalisation and moments of another run's checkpoint.
+        """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
+
+        Normalisation is that of this run's data.
 
         Raises:
-            UserError: the folder holds no checkpoint, or one of other sizes.
+            UserError: the folder holds no checkpoint.
         """
-        if not self.resume(folder):
+        found = load_checkpoint(folder)
+        if found is None:
             raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
-        self.step, self.seconds = 0, 0.0
+        given = _section(found[0], "averaged")
+        if self.network.expectation is not None and "expectation.context.weight" not in given:
+            # Its answer is all of the motion, not a correction of it.
+            given = {name: each for name, each in given.items() if not name.startswith("leave.")}
+        own = self.network.state_dict()
+        fitting = {name: each for name, each in given.items() if name in own and own[name].shape == each.shape}
+        log.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
+        self.network.load_state_dict({**own, **fitting})
+        self.start()
 
     def export(self, folder: Path, quality: dict[str, float]) -> None:
         """Write the moving average as a motion bundle, weights in float16."""
@@ -377,7 +398,12 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
     name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
     device = torch.device(name)
     precision = torch.bfloat16 if device.type == "cuda" else torch.float32
-    sizes = {"width": options.width, "layers": options.layers, "alignment_half_width": options.alignment}
+    sizes = {
+        "width": options.width,
+        "layers": options.layers,
+        "alignment_half_width": options.alignment,
+        "expects": not options.no_expectation,
+    }
     if options.shares is not None and (len(options.shares) != len(corpora) or not min(options.shares) > 0):
         raise UserError("Every corpus needs a share above 0: give as many --shares as corpora.")
     settings = TrainingSettings(
@@ -390,10 +416,10 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
     training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, device, precision)
     if training.resume(options.run):
         return training
-    if options.begin_from is None:
-        training.start()
-    else:
+    if options.begin_from is not None:
         training.begin_from(options.begin_from)
+    else:
+        training.start()
     return training
 
 
@@ -411,6 +437,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=DenoiserConfig.width)
     parser.add_argument("--layers", type=int, default=DenoiserConfig.layers)
     parser.add_argument("--alignment", type=int, default=DenoiserConfig.alignment_half_width, help="mask half width")
+    parser.add_argument("--no-expectation", action="store_true", help="let the decoder predict all of the motion")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the run's checkpoint")

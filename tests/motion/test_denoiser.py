@@ -6,8 +6,9 @@ from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoi
 CODES, FEATURES = 6, 10
 
 
-def denoiser(**sizes: int) -> MotionDenoiser:
-    config = DenoiserConfig(CODES, FEATURES, **{"width": 16, "layers": 2, "heads": 2, "time_width": 8, **sizes})
+def denoiser(expects: bool = False, **sizes: int) -> MotionDenoiser:
+    sizes = {"width": 16, "layers": 2, "heads": 2, "time_width": 8, **sizes}
+    config = DenoiserConfig(CODES, FEATURES, expects=expects, **sizes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MotionDenoiser(config).eval()
@@ -64,15 +65,43 @@ def test_rotary_products_depend_on_distance_alone() -> None:
         assert torch.allclose(band, band[0].expand_as(band), atol=1e-4)
 
 
-def test_guidance_one_is_the_answer_with_speech() -> None:
-    network, noisy, heard = denoiser(), drawn(1, 20, CODES), drawn(1, 20, 16)
-    time = torch.full((1, 20), 0.6)
-    with_speech = network(noisy, time, heard)
-    without = network(noisy, time, network.audio.silence(heard))
+@pytest.mark.parametrize("expects", [False, True])
+def test_guidance_one_is_the_answer_with_speech(expects: bool) -> None:
+    network, noisy, heard = denoiser(expects), drawn(1, 20, CODES), drawn(1, 20, 16)
+    time, silence = torch.full((1, 20), 0.6), network.audio.silence(heard)
+    with_speech = network(noisy, time, heard, network.expect(heard))
+    without = network(noisy, time, silence, network.expect(silence))
     assert torch.equal(GuidedDenoiser(network, heard, 1.0)(noisy, time), with_speech)
     for guidance in (0.0, 0.5, 2.5):
         expected = without + guidance * (with_speech - without)
         assert torch.allclose(GuidedDenoiser(network, heard, guidance)(noisy, time), expected, atol=1e-5)
+
+
+def test_a_new_network_answers_with_the_expectation() -> None:
+    network, noisy, heard = (
+        MotionDenoiser(DenoiserConfig(CODES, FEATURES, width=16, expects=True)),
+        drawn(1, 9, CODES),
+        drawn(1, 9, 16),
+    )
+    expected = network.expect(heard)
+    assert expected is not None
+    assert expected.std() > 0
+    assert torch.equal(network(noisy, torch.full((1, 9), 0.6), heard, expected), expected)
+
+
+@pytest.mark.parametrize("styled", [0, 5])
+def test_the_expectation_hears_its_surroundings_and_its_style(styled: int) -> None:
+    network, heard = denoiser(True, style_size=styled), drawn(1, 40, 16).requires_grad_()
+    style = drawn(1, styled).requires_grad_() if styled else None
+    expected = network.expect(heard, style)
+    assert expected is not None
+    assert expected.shape == (1, 40, CODES)
+    expected[0, 20].square().sum().backward()
+    assert heard.grad is not None
+    assert heard.grad[0].abs().sum(-1).nonzero().flatten().tolist() == list(range(18, 23))
+    if style is not None:
+        assert style.grad is not None
+        assert style.grad.abs().min() > 0
 
 
 def test_null_is_deaf() -> None:

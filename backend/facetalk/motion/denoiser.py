@@ -2,8 +2,9 @@
 
 After FaceTalk (Aneja et al., 2024): the whole window at once, FiLM conditioning on the diffusion time around
 every sublayer, cross-attention to speech through a diagonal alignment mask, speech replaced by a learned null
-for classifier-free guidance. Two things differ: every frame has its own diffusion time, so that known frames
-can be given clean, and positions are rotary, so that a window may have any length.
+for classifier-free guidance. Three things differ: every frame has its own diffusion time, so that known frames
+can be given clean; positions are rotary, so that a window may have any length; and what the speech alone says of
+the motion is regressed (`Expectation`), so that the decoder has only to find what differs between takes.
 """
 
 from dataclasses import dataclass
@@ -27,9 +28,10 @@ class DenoiserConfig:
         layers: decoder layers.
         heads: attention heads.
         alignment_half_width: frame i hears speech of the frames i - this .. i + this (the paper: 0).
-        audio_kernel: frames that each of the audio encoder's two convolutions spans; odd.
+        audio_kernel: frames that each of the convolutions of audio encoder and expectation spans; odd.
         time_width: of the diffusion time's embedding.
         style_size: numbers in a style vector; 0 for a network that knows no styles.
+        expects: whether the decoder corrects an expectation; without, it predicts all of the motion (the paper).
     """
 
     code_size: int
@@ -41,6 +43,7 @@ class DenoiserConfig:
     audio_kernel: int = 5
     time_width: int = 96
     style_size: int = 0
+    expects: bool = False
 
 
 class MotionDenoiser(nn.Module):
@@ -55,15 +58,29 @@ class MotionDenoiser(nn.Module):
         self.audio = AudioEncoder(config)
         self.time = TimeEmbedding(config.time_width)
         self.style = nn.Linear(config.style_size, config.time_width, bias=False) if config.style_size else None
+        self.expectation = Expectation(config) if config.expects else None
         self.enter = nn.Linear(config.code_size, config.width)
+        self.enter_expected = nn.Linear(config.code_size, config.width, bias=False) if config.expects else None
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
-        self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.code_size))
+        leave = nn.Linear(config.width, config.code_size)
+        self.leave = nn.Sequential(nn.LayerNorm(config.width), leave)
+        if config.expects:  # takes begin as the expectation
+            nn.init.zeros_(leave.weight)
+            nn.init.zeros_(leave.bias)
+
+    def expect(self, heard: Tensor, style: Tensor | None = None) -> Tensor | None:
+        """The codes ``[B, T, E]`` that what is heard ``[B, T, W]`` has on average; ``None`` if the network has none.
+
+        It depends on neither noise nor time: done once per window, not once per step.
+        """
+        return None if self.expectation is None else self.expectation(heard, style)
 
     def forward(
         self,
         noisy: Tensor,
         time: Tensor,
         heard: Tensor,
+        expected: Tensor | None = None,
         style: Tensor | None = None,
         present: Tensor | None = None,
     ) -> Tensor:
@@ -73,6 +90,7 @@ class MotionDenoiser(nn.Module):
             noisy: ``[B, T, E]``.
             time: ``[B, T]``, in [0, 1]; 0 marks a frame that is clean.
             heard: ``[B, T, W]`` from ``audio`` or ``audio.silence``.
+            expected: ``[B, T, E]`` from ``expect``.
             style: ``[B, style_size]``, or ``[1, style_size]`` for all; ``None`` where the network knows no styles.
             present: ``[B, T]`` bool, false where a shorter motion is padded; ``None``: all frames count.
         """
@@ -85,9 +103,12 @@ class MotionDenoiser(nn.Module):
         alignment = alignment_mask(frames, self.config.alignment_half_width, noisy.device)
         attended = None if present is None else present[:, None, None, :]
         hidden = self.enter(noisy)
+        if self.enter_expected is not None:
+            hidden = hidden + self.enter_expected(expected)
         for layer in self.layers:
             hidden = layer(hidden, moment, heard, rotation, alignment, attended)
-        return self.leave(hidden)
+        answer: Tensor = self.leave(hidden)
+        return answer if expected is None else expected + answer
 
 
 class GuidedDenoiser:
@@ -103,12 +124,13 @@ class GuidedDenoiser:
         self.guidance = guidance
         self.style = style
         self.heard = heard if guidance == 1.0 else torch.cat([heard, network.audio.silence(heard)])
+        self.expected = network.expect(self.heard, style)
 
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
         if self.guidance == 1.0:
-            return self.network(noisy, time, self.heard, self.style)
-        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.style)
+            return self.network(noisy, time, self.heard, self.expected, self.style)
+        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.expected, self.style)
         with_speech, without = both.chunk(2)
         return torch.lerp(without, with_speech, self.guidance)
 
@@ -144,6 +166,35 @@ class AudioEncoder(nn.Module):
     def silence(self, heard: Tensor) -> Tensor:
         """The learned null in place of all speech, in ``heard``'s shape ``[B, T, W]``."""
         return self.null.to(heard.dtype).expand_as(heard)
+
+
+class Expectation(nn.Module):
+    """What is heard ``[B, T, W]`` -> the codes ``[B, T, E]`` of all takes of it, on average: a regression.
+
+    At pure noise a denoiser's answer should be this mean, but learns it slowly among all the other amounts of noise.
+    Learned by itself it takes minutes, and lips follow speech from the first take on.
+    """
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width, kernel = config.width, config.audio_kernel
+        self.style = nn.Linear(config.style_size, width, bias=False) if config.style_size else None
+        self.manner = nn.Linear(width, 2 * width)
+        self.context = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.code_size))
+        nn.init.zeros_(self.manner.weight)
+        nn.init.zeros_(self.manner.bias)
+
+    def forward(self, heard: Tensor, style: Tensor | None = None) -> Tensor:
+        """Regress codes; a style, ``[B, style_size]`` or one for all, scales and shifts every channel."""
+        hidden = heard
+        if self.style is not None and style is not None:
+            scale, shift = self.manner(functional.silu(self.style(style)))[:, None].chunk(2, dim=-1)
+            hidden = torch.addcmul(hidden + shift, hidden, scale)
+        hidden = hidden.transpose(1, 2)
+        hidden = hidden + self.context(functional.gelu(hidden))
+        codes: Tensor = self.leave(hidden.transpose(1, 2))
+        return codes
 
 
 @dataclass(frozen=True)
