@@ -11,8 +11,9 @@ from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
+from training.motion_training import MotionTraining, TrainingSettings, draw_known, learning_rate
 from training.rig import RIG_CONTROLS
-from training.train_motion import MotionTraining, TrainingSettings, draw_known, learning_rate, main
+from training.train_motion import main
 
 CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
 CPU = torch.device("cpu")
@@ -81,10 +82,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def prepared(corpus: Path, head: Path) -> MotionTraining:
+def prepared(corpus: Path, head: Path, expects: bool = False) -> MotionTraining:
     space = CodeSpace.load(head)
     settings = TrainingSettings(minutes=1.0, batch=4, window=60, evaluation_lines=2, warm_up=5)
-    return MotionTraining([MotionCorpus.load(corpus)], space, SIZES, settings, CPU, torch.float32)
+    sizes = {**SIZES, "expects": expects}
+    return MotionTraining([MotionCorpus.load(corpus)], space, sizes, settings, CPU, torch.float32)
 
 
 def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_path: Path) -> None:
@@ -120,6 +122,46 @@ def test_training_learns_to_follow_the_sound(corpus: Path, head: Path) -> None:
     losses = [training.take_step() for _ in range(150)]
     assert np.mean(losses[-20:]) < np.mean(losses[:5]) / 2
     assert training.evaluate()["lip_height_correlation"] > 0.7
+
+
+def test_the_expectation_is_learned_first_and_left_alone_by_the_decoder(corpus: Path, head: Path) -> None:
+    training = prepared(corpus, head, expects=True)
+    training.start()
+    decoder = [each.clone() for each in training.network.layers.parameters()]
+    losses = [training.take_step() for _ in range(60)]
+    assert np.mean(losses[-10:]) < np.mean(losses[:5]) / 2
+    assert all(map(torch.equal, decoder, training.network.layers.parameters()))
+
+    training.seconds = 60 * training.settings.minutes * training.settings.expectation_share
+    training.take_step()
+    assert not all(map(torch.equal, decoder, training.network.layers.parameters()))
+    batch = training.frames.draw(4, 60, np.random.default_rng(0))
+    together = training.loss(batch, torch.Generator().manual_seed(0))
+    training.seconds = 0.0
+    alone = training.loss(batch, torch.Generator().manual_seed(0))
+    expectation = training.network.expectation
+    assert expectation is not None
+    parameters = list(expectation.parameters())
+    slopes = [torch.autograd.grad(loss, parameters, allow_unused=True) for loss in (together, alone)]
+    for one, other in zip(*slopes, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other)
+
+
+def test_a_run_with_an_expectation_begins_with_what_fits_of_one_without(
+    corpus: Path, head: Path, tmp_path: Path
+) -> None:
+    earlier = prepared(corpus, head)
+    earlier.start()
+    for _ in range(3):
+        earlier.take_step()
+    earlier.save(tmp_path)
+    later = prepared(corpus, head, expects=True)
+    later.begin_from(tmp_path)
+    for ours, theirs in zip(later.network.layers.parameters(), earlier.averaged.layers.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    # Its decoder said all of the motion: here its answer is a correction, of which there is none yet.
+    assert not any(each.any() for each in later.network.leave[1].parameters())
 
 
 def test_a_resumed_run_takes_the_steps_of_an_unbroken_one(corpus: Path, head: Path, tmp_path: Path) -> None:

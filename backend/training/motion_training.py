@@ -1,0 +1,350 @@
+"""One run of training the motion model: network, loss, optimiser, checkpoints, and the bundle it ends in."""
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from facetalk.bundle import write_bundle
+from facetalk.errors import UserError
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.schedule import LAST_TIME, add_noise
+from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
+from facetalk.motion.takes import MotionModel, SamplingSettings
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames
+from training.motion_evaluation import generate_curves, held_out_lines, scores
+from training.rig import RIG_CONTROLS
+
+log = logging.getLogger(__name__)
+
+LICENCE = "MIT"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that shapes a run.
+
+    The loss is the squared error of codes, of their velocity and of the mouth and lid measures, of the denoiser's
+    answer and of the expectation. Each term is a quadratic of a linear map of the codes, so the best answer stays the
+    same (the posterior mean); the weights only say which errors a small model mends first. The paper: plain squared
+    error, ``velocity = measures = 0``, and no expectation.
+
+    Attributes:
+        minutes: of wall clock, evaluation and checkpoints included.
+        batch: crops per step.
+        window: frames per crop.
+        peak_rate: of learning, after the warm-up.
+        warm_up: steps.
+        expectation_share: of the budget, at its start, in which the expectation alone is trained. It needs no noise and
+            no decoder, so that these steps are cheap, and what the decoder then corrects holds still.
+        weight_decay: of AdamW.
+        average: decay of the weights' moving average, which is what is exported.
+        velocity: weight of the error of frame-to-frame differences.
+        measures: weight of the error of lip height, mouth width and lid openings.
+        energy_power: codes' dimensions count with their standard deviation to this power.
+        audio_dropout: share of crops that hear the null, for classifier-free guidance.
+        style_dropout: share of crops that are not told a condition of their style, each on its own.
+        known_share: share of crops that see some of their frames clean, as windows of long takes and edits
+            do.
+        scale: codes of a crop are multiplied by a factor drawn from this range (the paper's augmentation).
+        shares: of the crops, one for every corpus; by frames where there is none.
+        feature_noise: standard deviation of noise on the normalised speech features.
+        feature_dropout: share of a crop's speech channels that are set to their mean.
+        checkpoint_seconds, evaluation_seconds: between two of each.
+        evaluation_lines: held-out utterances sampled at an evaluation.
+        seed: of weights, batches and noise.
+    """
+
+    minutes: float = 30.0
+    batch: int = 8
+    window: int = 200
+    peak_rate: float = 1e-3
+    warm_up: int = 100
+    expectation_share: float = 0.15
+    weight_decay: float = 0.01
+    average: float = 0.998
+    velocity: float = 4.0
+    measures: float = 0.5
+    energy_power: float = 0.5
+    audio_dropout: float = 0.1
+    style_dropout: float = 0.25
+    known_share: float = 0.5
+    scale: tuple[float, float] = (0.85, 1.15)
+    shares: tuple[float, ...] | None = None
+    feature_noise: float = 0.3
+    feature_dropout: float = 0.1
+    checkpoint_seconds: float = 60.0
+    evaluation_seconds: float = 240.0
+    evaluation_lines: int = 12
+    seed: int = 0
+
+
+class MotionTraining:
+    """One run: network, optimiser, moving average, and the data they are fed from.
+
+    Attributes:
+        step: optimiser steps taken.
+        seconds: of wall clock spent, over all resumptions.
+    """
+
+    def __init__(
+        self,
+        corpora: list[MotionCorpus],
+        space: CodeSpace,
+        sizes: dict[str, Any],
+        settings: TrainingSettings,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.corpora, self.space, self.settings = corpora, space, settings
+        self.device, self.precision = device, precision
+        self.frames = TrainingFrames(corpora, space, settings.shares)
+        sizes = {**sizes, "style_size": STYLE_SIZE}
+        config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # torch's initialisers take no generator
+            self.network = MotionDenoiser(config).to(device)
+        self.averaged = MotionDenoiser(config).to(device)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.peak_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+        )
+        self.step, self.seconds = 0, 0.0
+
+    def start(self) -> None:
+        """Begin from scratch: measure the data and set the network's normalisation."""
+        self.statistics = _to(self.device, self.frames.statistics())
+        self.network.audio.mean.copy_(self.statistics.feature_mean)
+        self.network.audio.deviation.copy_(self.statistics.feature_deviation)
+        self.averaged.load_state_dict(self.network.state_dict())
+
+    def take_step(self) -> float:
+        """One optimiser step; returns its loss."""
+        rate = learning_rate(self.settings, self.step, self.seconds)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        # Every step has its own generators, so that a resumed run draws what an unbroken one would have.
+        draw = np.random.default_rng([self.settings.seed, self.step])
+        batch = self.frames.draw(self.settings.batch, self.settings.window, draw)
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return loss.item()
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The loss of one batch; noise, times and augmentation are drawn from ``generator``, on the CPU."""
+        settings, statistics = self.settings, self.statistics
+        size, frames = batch.present.shape
+        factor = torch.empty(size, 1, 1).uniform_(*settings.scale, generator=generator)
+        codes = (batch.codes * factor).to(self.device)
+        clean = (codes - statistics.code_mean) / statistics.code_deviation
+        present = batch.present.to(self.device)
+        heard = self._hear(batch.features, generator)
+        style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
+        expected = self.network.expect(heard, style)
+        foreseen = self._error(expected.float() - clean, present) if expected is not None else torch.zeros(())
+        if expected is not None and self.seconds < 60 * settings.minutes * settings.expectation_share:
+            return foreseen
+        known = draw_known(size, frames, settings.known_share, generator).to(self.device)
+        level = LAST_TIME * torch.rand(size, 1, generator=generator)
+        level = level.expand(size, frames).to(self.device).masked_fill(known, 0.0)
+        noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        noisy = torch.where(known[..., None], clean, add_noise(clean, noise, level))
+        # The decoder corrects the expectation as it is, and must not bend it to its own ends.
+        fixed = None if expected is None else expected.detach()
+        answer = self.network(noisy, level, heard, fixed, style, present).float()
+        return foreseen + self._error(answer - clean, present, known)
+
+    def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
+        """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
+        size = len(styles)
+        amplitudes = slice(len(CONDITIONS), len(CONDITIONS) + len(AMPLITUDES))
+        styles = styles.clone()
+        styles[:, amplitudes] += styles[:, : len(AMPLITUDES)] * factor.log()
+        return leave_out(styles, torch.rand(size, len(CONDITIONS), generator=generator) < self.settings.style_dropout)
+
+    def _hear(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        settings, audio = self.settings, self.network.audio
+        size, _, channels = features.shape
+        features = features.to(self.device)
+        noise = torch.randn(features.shape, generator=generator).to(self.device)
+        features = features + settings.feature_noise * audio.deviation * noise
+        lost = torch.rand(size, 1, channels, generator=generator) < settings.feature_dropout
+        heard: Tensor = audio(torch.where(lost.to(self.device), audio.mean, features))
+        deaf = torch.rand(size, 1, 1, generator=generator) < settings.audio_dropout
+        return torch.where(deaf.to(self.device), audio.silence(heard), heard)
+
+    def _error(self, error: Tensor, present: Tensor, known: Tensor | None = None) -> Tensor:
+        """Squared errors of codes, velocity and measures, over the frames ``[B, T]`` that are present and not known.
+
+        Known frames are what they are: their error is none. The velocity to and from them counts, so that what is
+        sampled continues what is known.
+        """
+        settings, statistics = self.settings, self.statistics
+        known = torch.zeros_like(present) if known is None else known
+        error = error.masked_fill(known[..., None], 0.0)
+        energy = statistics.code_deviation**settings.energy_power
+        error_of_codes = error * (energy / energy.mean()).sqrt()
+        to_measures = statistics.code_deviation[:, None] * self.space.code_to_measures.to(self.device)
+        error_of_measures = error @ (to_measures / statistics.measure_deviation)
+        counted = present & ~known
+        pairs = present[:, 1:] & present[:, :-1] & (counted[:, 1:] | counted[:, :-1])
+        moving = _mean_square(error_of_codes.diff(dim=1), pairs)
+        moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
+        still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(error_of_measures, counted)
+        return still + settings.velocity * moving
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        for kept, current in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            kept.lerp_(current, 1 - decay)
+
+    def model(self) -> MotionModel:
+        """The moving average as a model that samples takes."""
+        mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
+        settings = SamplingSettings(window=self.settings.window)
+        return MotionModel(self.averaged, mean, deviation, RIG_CONTROLS, self.space.rig_to_code, settings)
+
+    def evaluate(self) -> dict[str, float]:
+        """Scores on held-out utterances; empty where the corpora hold none out."""
+        lines = held_out_lines(self.corpora, self.settings.evaluation_lines)
+        return scores(generate_curves(self.model(), self.space, lines), self.space) if lines else {}
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint."""
+        tensors = {f"network.{name}": each for name, each in self.network.state_dict().items()}
+        tensors |= {f"averaged.{name}": each for name, each in self.averaged.state_dict().items()}
+        tensors |= {f"statistics.{name}": each for name, each in vars(self.statistics).items()}
+        for name, parameter in self.network.named_parameters():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if parameter in self.optimiser.state:
+                    tensors[f"{moment}.{name}"] = self.optimiser.state[parameter][moment]
+        config = asdict(self.network.config)
+        save_checkpoint(folder, tensors, {"step": self.step, "seconds": self.seconds, "denoiser": config})
+
+    def resume(self, folder: Path) -> bool:
+        """Continue from a folder's checkpoint; false where there is none.
+
+        Raises:
+            UserError: the checkpoint is of a network of other sizes.
+        """
+        found = load_checkpoint(folder)
+        if found is None:
+            return False
+        tensors, state = found
+        if state["denoiser"] != asdict(self.network.config):
+            raise UserError(f"{folder} holds a run of other sizes: choose another --run folder or remove it.")
+        for part in ("network", "averaged"):
+            module = getattr(self, part)
+            module.load_state_dict(_section(tensors, part))
+        self.statistics = _to(self.device, CorpusStatistics(**_section(tensors, "statistics")))
+        self.step, self.seconds = state["step"], state["seconds"]
+        for name, parameter in self.network.named_parameters():
+            if f"exp_avg.{name}" in tensors:
+                moments = {kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")}
+                self.optimiser.state[parameter] = {"step": torch.tensor(float(self.step)), **moments}
+        return True
+
+    def begin_from(self, folder: Path) -> None:
+        """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
+
+        Normalisation is that of this run's data.
+
+        Raises:
+            UserError: the folder holds no checkpoint.
+        """
+        found = load_checkpoint(folder)
+        if found is None:
+            raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
+        given = _section(found[0], "averaged")
+        if self.network.expectation is not None and "expectation.context.weight" not in given:
+            # Its answer is all of the motion, not a correction of it.
+            given = {name: each for name, each in given.items() if not name.startswith("leave.")}
+        own = self.network.state_dict()
+        fitting = {name: each for name, each in given.items() if name in own and own[name].shape == each.shape}
+        log.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
+        self.network.load_state_dict({**own, **fitting})
+        self.start()
+
+    def export(self, folder: Path, quality: dict[str, float]) -> None:
+        """Write the moving average as a motion bundle, weights in float16."""
+        tensors = {f"denoiser.{name}": each.half() for name, each in self.averaged.state_dict().items()}
+        # Statistics stay in float32: a speech channel's may be beyond what float16 holds.
+        for name in ("audio.mean", "audio.deviation"):
+            tensors[f"denoiser.{name}"] = self.averaged.state_dict()[name]
+        tensors["code_mean"] = self.statistics.code_mean
+        tensors["code_deviation"] = self.statistics.code_deviation
+        tensors["rig_to_code"] = self.space.rig_to_code
+        sources = dict.fromkeys(line for corpus in self.corpora for line in corpus.sources)
+        write_bundle(
+            folder,
+            kind="motion",
+            name=folder.name,
+            config={
+                "denoiser": asdict(self.network.config),
+                "sampling": asdict(self.model().settings),
+                "rig_controls": list(RIG_CONTROLS),
+            },
+            tensors=tensors,
+            licence=LICENCE,
+            attributions=list(sources),
+            training={
+                **asdict(self.settings),
+                "steps": self.step,
+                "seconds": round(self.seconds),
+                "held_out": quality,
+            },
+        )
+
+
+def learning_rate(settings: TrainingSettings, step: int, seconds: float) -> float:
+    """Linear warm-up by steps, then a cosine over the wall-clock budget down to a hundredth."""
+    spent = min(seconds / (60 * settings.minutes), 1.0)
+    warm = min((step + 1) / settings.warm_up, 1.0)
+    return settings.peak_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
+
+
+def draw_known(size: int, frames: int, share: float, generator: torch.Generator) -> Tensor:
+    """Which frames each crop sees clean, ``[size, frames]`` bool.
+
+    A ``share`` of the crops knows something: most a start (as windows of a long take do), some both ends (a
+    range edit) or a few single frames (key poses).
+    """
+    place = torch.arange(frames)
+    kind = torch.rand(size, 1, generator=generator) / share if share else torch.ones(size, 1)
+    start = torch.rand(size, 1, generator=generator) * min(50, frames // 2)
+    end = frames - torch.rand(size, 1, generator=generator) * min(50, frames // 2)
+    keys = torch.rand(size, frames, generator=generator) < 0.02
+    begun, ended = place < start, place >= end
+    known = torch.where(kind < 0.6, begun, torch.where(kind < 0.85, begun | ended, keys))
+    return known & (kind < 1.0)
+
+
+def _mean_square(error: Tensor, counted: Tensor) -> Tensor:
+    """Mean over the ``counted`` frames ``[B, T]`` of the squared ``error`` ``[B, T, C]``, averaged over C."""
+    return (error.square().mean(-1) * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _section(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    start = name + "."
+    return {key[len(start) :]: tensor for key, tensor in tensors.items() if key.startswith(start)}
+
+
+def _to(device: torch.device, statistics: CorpusStatistics) -> CorpusStatistics:
+    return CorpusStatistics(*(each.to(device) for each in vars(statistics).values()))
