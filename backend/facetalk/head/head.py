@@ -65,10 +65,14 @@ class HeadPoints:
         for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
             coefficients = self._expression_field.coefficients(chunk, self._shape)
             moved = self.points + displace(self.fields, coefficients)
+            walls = [(row, row.pose(coefficients)) for row in self.teeth]
             for contact in self.contacts:
-                contact.resolve(moved, chunk, coefficients)
-            for row in self.teeth:
-                row.keep_lips_out(moved, coefficients)
+                rims = contact.pose(coefficients)
+                for row, place in walls:
+                    row.keep_out(rims, place)
+                contact.resolve(moved, rims, chunk)
+            for row, place in walls:
+                row.keep_lips_out(moved, place)
             for each in self.eyes:
                 each.turn(self.points, moved, chunk)
                 each.keep_lids_out(moved, chunk)
@@ -196,6 +200,15 @@ class Head:
         mean = self._tensors["landmarks"].float()
         return self.carry(mean, torch.zeros(len(mean), dtype=torch.long, device=self.device), identity)
 
+    def rim_lines(self, identity: Tensor) -> dict[str, Tensor]:
+        """The lines along which lips and lids of an identity touch, by name: canonical, closed, ``[N, 3]``."""
+        lines = {}
+        for name in RIMS:
+            upper, lower = self._tensors[f"rims.{name}"].float()[:, self.config["rim_lines"][name]]
+            mean = torch.cat([upper, lower.flip(0), upper[:1]])
+            lines[name] = self.carry(mean, torch.zeros(len(mean), dtype=torch.long, device=self.device), identity)
+        return lines
+
     def carry(self, points: Tensor, parts: Tensor, identity: Tensor) -> Tensor:
         """Where points ``[N, 3]`` of the mean head, of parts ``[N]``, are on an identity, in canonical pose."""
         moving = self._moves_with[parts.to(self.device)]
@@ -240,21 +253,34 @@ class Head:
         if mobility is not None:
             every = every * mobility.to(every)[:, None]
         on_mean = torch.cat(sources)
-        contacts, teeth = self._contacts(on_mean, moving, identity), self._teeth(on_mean, moving, identity)
+        contacts = self._contacts(on_mean, moving, identity, points, every)
+        teeth = self._teeth(on_mean, moving, identity)
         eyes = self._eyes(points, moving, identity)
         return HeadPoints(points, every, contacts, teeth, eyes, self.expression_field, shape)
 
-    def _contacts(self, sources: Tensor, moving: Tensor, identity: Tensor) -> tuple[Contact, ...]:
-        """Lips and lids of an identity, and which points ``[N, 3]`` of the mean head, of parts ``[N]``, they move."""
+    def _contacts(
+        self, sources: Tensor, moving: Tensor, identity: Tensor, points: Tensor, fields: Tensor
+    ) -> tuple[Contact, ...]:
+        """Lips and lids of an identity, and which points ``[N, 3]``, of parts ``[N]``, they move.
+
+        Args:
+            sources: the points on the mean head.
+            moving: their parts.
+            identity: its code.
+            points: in the identity's canonical pose.
+            fields: the expression field's vector fields there ``[K, N, 3]``.
+        """
         contacts = []
         for name in RIMS:
-            mean = Rims.of(name, self._tensors[f"rims.{name}"].float(), self.config["rim_lines"][name])
-            rims = mean.through(sources, moving == 0)
+            rims = Rims.of(name, self._tensors[f"rims.{name}"].float(), self.config["rim_lines"][name])
+            fit = rims.fit(sources, moving == 0)
             flat = rims.grid.reshape(-1, 3)
             skin = torch.zeros(len(flat), dtype=torch.long, device=self.device)
-            fields = self.expression_field.fields(flat, skin, identity[: self.shape_size])
-            near, gains = rims.bind(sources, moving == 0)
-            contacts.append(Contact(rims, self.carry(flat, skin, identity), fields, near, gains, self._blink(name)))
+            own = fit.places(self.carry(flat, skin, identity), points)
+            own_fields = fit.fields(self.expression_field.fields(flat, skin, identity[: self.shape_size]), fields)
+            passing = replace(rims, grid=fit.places(flat, sources).view_as(rims.grid))
+            near, gains = passing.bind(sources, moving == 0)
+            contacts.append(Contact(passing, own, own_fields, near, gains, self._blink(name)))
         return tuple(contacts)
 
     def _teeth(self, sources: Tensor, moving: Tensor, identity: Tensor) -> tuple[TeethWall, ...]:
