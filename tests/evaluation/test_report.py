@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -20,7 +21,7 @@ from facetalk.clip import SAMPLE_RATE, Clip, load_clip
 from facetalk.errors import UserError
 from facetalk.evaluation import measures
 from facetalk.evaluation.curves import generated_curves, sound_files, write_curves
-from facetalk.evaluation.report import evaluate_talkers, read_recordings, report_table, summary_lines
+from facetalk.evaluation.report import TalkerScores, evaluate_talkers, read_recordings, report_table, summary_lines
 from facetalk.take import FrameBatch, TakeSettings
 
 SECONDS = 3.0
@@ -119,18 +120,32 @@ def test_who_moves_as_recorded_gets_full_marks(talkers: Path) -> None:
         assert upper_face == 0.0  # only the mouth is wider in another seed
 
 
-def test_the_table_shows_recordings_median_and_baseline(talkers: Path) -> None:
-    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet, TakeSettings())
+def table_rows(scores: list[TalkerScores]) -> dict[str, list[str]]:
     text = io.StringIO()
-    Console(width=160, file=text).print(report_table(scores))
-    rows = {
-        cells[0]: cells[1:] for line in text.getvalue().splitlines() if (cells := re.split(r"\s*[│┃]\s*", line)[1:-1])
-    }
-    assert list(rows) == ["recording", "ann", "bob", "cay", "median", "loudness alone"]
-    assert rows["recording"][0] == "lip height r"
-    assert rows["median"][0] == f"{np.median([talker.takes[0].height.at_zero for talker in scores]):.2f}"
-    assert rows["loudness alone"][5:8] == ["-", "-", "-"]
+    Console(width=80, file=text).print(report_table(scores))
+    lines = (re.split(r"\s*[│┃]\s*", line)[1:-1] for line in text.getvalue().splitlines())
+    return {cells[0]: cells[1:] for cells in lines if cells}
+
+
+def test_the_table_shows_takes_their_mean_and_the_baseline(talkers: Path) -> None:
+    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 2, quiet, TakeSettings())
+    rows = table_rows(scores)
+    medians = ["all: a take", "all: mean of takes", "all: loudness"]
+    assert [name for name in rows if name] == ["recording", "ann", "bob", "cay", *medians]
+    assert rows["all: a take"][0] == f"{np.median([talker.takes[0].height.at_zero for talker in scores]):.2f}"
+    assert rows["all: mean of takes"][0] == f"{np.median([talker.mean.height.at_zero for talker in scores]):.2f}"
+    assert rows["all: loudness"][3:6] == ["-", "-", "-"]
+    assert all("…" not in cell for cells in rows.values() for cell in cells)
     assert "over 2 takes" in summary_lines(scores)[0]
+
+
+def test_recordings_of_one_kind_have_a_median_of_their_own(talkers: Path) -> None:
+    scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 1, quiet, TakeSettings())
+    named = [replace(each, name=name) for each, name in zip(scores, ["far1", "near1", "near2"], strict=True)]
+    rows = table_rows(named)
+    expected = np.median([each.mean.height_in_speech for each in scores[1:]])
+    assert rows["near: mean of takes"][1] == f"{expected:.2f}"
+    assert not any(name.startswith("near") for name in table_rows(named[1:]) if ":" in name)
 
 
 def test_curves_are_written_under_the_files_names(talkers: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Judge generated takes by recordings of people whose lips were tracked."""
 
+import re
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,17 +24,15 @@ from facetalk.evaluation.measures import (
 )
 from facetalk.take import TakeSettings
 
-# The table's columns, with their decimal places.
+# The table's columns, with their decimal places; narrow enough for a terminal of 80 characters.
 COLUMNS = {
-    "lip height r": 2,
-    "in speech r": 2,
-    "best r": 2,
-    "lag ms": 0,
-    "mouth width r": 2,
-    "closure recall": 2,
-    "closure precision": 2,
-    "closures found": 2,
-    "jitter %": 2,
+    "lips\nr": 2,
+    "speech\nr": 2,
+    "width\nr": 2,
+    "shut\nrecall": 2,
+    "shut\nprec.": 2,
+    "shut\nfound": 2,
+    "jitter\n%": 2,
 }
 
 
@@ -79,6 +78,7 @@ class TalkerScores:
         name: of the recording.
         seconds: how long it is.
         takes: one score for each seed.
+        mean: the score of the mean of the takes' curves, what all takes agree on.
         loudness: the baseline.
         variation: ``[4]``, how far the takes differ, as ``measures.take_variation``.
         spread: how far apart the takes lay lips, and brows and lids: ``measures.take_spread``, metres.
@@ -90,6 +90,7 @@ class TalkerScores:
     name: str
     seconds: float
     takes: list[Score]
+    mean: Score
     loudness: Score
     variation: NDArray[np.float64]
     spread: tuple[float, float]
@@ -164,6 +165,7 @@ def _score_talker(performer: Performer, recording: Recording, takes: int, settin
         name=recording.path.stem,
         seconds=frames / CURVE_RATE,
         takes=[_score(take, recorded, spoken) for take in generated],
+        mean=_score(np.mean(generated, axis=0), recorded, spoken),
         loudness=_score_loudness(louder, recorded, spoken),
         variation=measures.take_variation(np.stack(generated)),
         spread=(
@@ -205,8 +207,6 @@ def score_values(score: Score) -> list[float]:
     return [
         score.height.at_zero,
         score.height_in_speech,
-        score.height.best,
-        1000 * score.height.lag,
         score.width.at_zero,
         *shut,
         100 * score.jitter,
@@ -220,19 +220,36 @@ def median_values(rows: list[list[float]]) -> list[float]:
 
 
 def report_table(scores: list[TalkerScores]) -> Table:
-    """One row for each recording (median over takes), the median over recordings, and the baseline."""
+    """One row for each recording (median over takes), medians over recordings, and the baseline.
+
+    Several recordings whose names begin with the same letters have medians of their own.
+    """
     table = Table(title="Generated takes against tracked lips")
     table.add_column("recording", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    talkers = [median_values([score_values(take) for take in talker.takes]) for talker in scores]
-    baseline = [score_values(talker.loudness) for talker in scores]
-    for talker, values in zip(scores, talkers, strict=True):
-        table.add_row(talker.name, *_format(values))
-    table.add_section()
-    table.add_row("median", *_format(median_values(talkers)), style="bold")
-    table.add_row("loudness alone", *_format(median_values(baseline)))
+    for talker in scores:
+        table.add_row(talker.name, *_format(_median_of([talker.takes])))
+    for name, members in [*_groups(scores).items(), ("all", scores)]:
+        table.add_section()
+        table.add_row(f"{name}: a take", *_format(_median_of([each.takes for each in members])), style="bold")
+        table.add_row(f"{name}: mean of takes", *_format(_median_of([[each.mean] for each in members])), style="bold")
+        table.add_row(f"{name}: loudness", *_format(_median_of([[each.loudness] for each in members])))
     return table
+
+
+def _median_of(scores: list[list[Score]]) -> list[float]:
+    """Of every recording the median over its scores, of these the median over recordings."""
+    return median_values([median_values([score_values(score) for score in own]) for own in scores])
+
+
+def _groups(scores: list[TalkerScores]) -> dict[str, list[TalkerScores]]:
+    """Recordings by the letters that their names begin with, where these tell several of them from the others."""
+    groups: dict[str, list[TalkerScores]] = {}
+    for each in scores:
+        letters = re.match("[a-zA-Z]*", each.name)
+        groups.setdefault(letters[0] if letters else "", []).append(each)
+    return {name: members for name, members in groups.items() if 1 < len(members) < len(scores)}
 
 
 def summary_lines(scores: list[TalkerScores]) -> list[str]:
@@ -243,12 +260,14 @@ def summary_lines(scores: list[TalkerScores]) -> list[str]:
     blinks = sum(talker.blinks for talker in scores) / (minutes * takes)
     recorded_blinks = sum(talker.recorded_blinks for talker in scores) / minutes
     recorded_jitter = 100 * float(np.median([talker.recorded_jitter for talker in scores]))
+    best, lag = np.median([[take.height.best, take.height.lag] for talker in scores for take in talker.takes], axis=0)
     lips, upper_face = 1000 * np.median([talker.spread for talker in scores], axis=0)
     by_curve = ", ".join(f"{name} {value:.2f}" for name, value in zip(CURVES, variation, strict=True))
     return [
         f"Variation over {takes} takes (1: as far apart as moments of one take): {by_curve}.",
         f"Points over {takes} takes: lips {lips:.2f} mm apart, brows and lids {upper_face:.2f} mm: "
         f"ratio {upper_face / lips:.2f}.",
+        f"Lips fit best {1000 * lag:.0f} ms late: r {best:.2f}.",
         f"Blinks per minute: {blinks:.1f}; in the recordings {recorded_blinks:.1f}.",
         f"Jitter of the recordings: {recorded_jitter:.2f} %.",
     ]
