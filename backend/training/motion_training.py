@@ -18,6 +18,7 @@ from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
 from facetalk.motion.takes import MotionModel, SamplingSettings
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.data_parallel import Ranks
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames
 from training.motion_evaluation import generate_curves, held_out_lines, scores
 from training.rig import RIG_CONTROLS
@@ -38,12 +39,13 @@ class TrainingSettings:
 
     Attributes:
         minutes: of wall clock, evaluation and checkpoints included.
-        batch: crops per step.
+        batch: crops per step, on each GPU.
         window: frames per crop.
         peak_rate: of learning, after the warm-up.
-        warm_up: steps.
-        expectation_share: of the budget, at its start, in which the expectation alone is trained. It needs no noise and
-            no decoder, so that these steps are cheap, and what the decoder then corrects holds still.
+        warm_up: share of a phase of the budget in which its rate rises.
+        expectation_share: of the budget, a phase at its start in which audio encoder and expectation are trained. In
+            the second phase they hold still, and the decoder learns to correct them: there they would only grow too
+            fond of the voices of training.
         weight_decay: of AdamW.
         average: decay of the weights' moving average, which is what is exported.
         velocity: weight of the error of frame-to-frame differences.
@@ -66,8 +68,8 @@ class TrainingSettings:
     batch: int = 8
     window: int = 200
     peak_rate: float = 1e-3
-    warm_up: int = 100
-    expectation_share: float = 0.15
+    warm_up: float = 0.03
+    expectation_share: float = 0.07
     weight_decay: float = 0.01
     average: float = 0.998
     velocity: float = 4.0
@@ -78,7 +80,7 @@ class TrainingSettings:
     known_share: float = 0.5
     scale: tuple[float, float] = (0.85, 1.15)
     shares: tuple[float, ...] | None = None
-    feature_noise: float = 0.3
+    feature_noise: float = 0.5
     feature_dropout: float = 0.1
     checkpoint_seconds: float = 60.0
     evaluation_seconds: float = 240.0
@@ -90,6 +92,7 @@ class MotionTraining:
     """One run: network, optimiser, moving average, and the data they are fed from.
 
     Attributes:
+        ranks: the processes that it runs on.
         step: optimiser steps taken.
         seconds: of wall clock spent, over all resumptions.
     """
@@ -100,18 +103,18 @@ class MotionTraining:
         space: CodeSpace,
         sizes: dict[str, Any],
         settings: TrainingSettings,
-        device: torch.device,
+        ranks: Ranks,
         precision: torch.dtype,
     ) -> None:
         self.corpora, self.space, self.settings = corpora, space, settings
-        self.device, self.precision = device, precision
+        self.ranks, self.device, self.precision = ranks, ranks.device, precision
         self.frames = TrainingFrames(corpora, space, settings.shares)
         sizes = {**sizes, "style_size": STYLE_SIZE}
         config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # torch's initialisers take no generator
-            self.network = MotionDenoiser(config).to(device)
-        self.averaged = MotionDenoiser(config).to(device)
+            self.network = MotionDenoiser(config).to(self.device)
+        self.averaged = MotionDenoiser(config).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
             lr=settings.peak_rate,
@@ -119,6 +122,11 @@ class MotionTraining:
             weight_decay=settings.weight_decay,
         )
         self.step, self.seconds = 0, 0.0
+
+    @property
+    def _first_phase_ends(self) -> float:
+        """Seconds from the run's start in which audio encoder and expectation are trained."""
+        return 60 * self.settings.minutes * self.settings.expectation_share if self.network.config.expects else 0.0
 
     def start(self) -> None:
         """Begin from scratch: measure the data and set the network's normalisation."""
@@ -128,18 +136,19 @@ class MotionTraining:
         self.averaged.load_state_dict(self.network.state_dict())
 
     def take_step(self) -> float:
-        """One optimiser step; returns its loss."""
-        rate = learning_rate(self.settings, self.step, self.seconds)
+        """One optimiser step; returns the loss of this rank's crops."""
+        rate = self.settings.peak_rate * learning_rate(self.settings, self._first_phase_ends, self.seconds)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        # Every step has its own generators, so that a resumed run draws what an unbroken one would have.
-        draw = np.random.default_rng([self.settings.seed, self.step])
+        # Every step of every rank has its own generators, so that a resumed run draws what an unbroken one would have.
+        draw = np.random.default_rng([self.settings.seed, self.step, self.ranks.own])
         batch = self.frames.draw(self.settings.batch, self.settings.window, draw)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.average_gradients(self.network.parameters())
         clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -154,21 +163,20 @@ class MotionTraining:
         codes = (batch.codes * factor).to(self.device)
         clean = (codes - statistics.code_mean) / statistics.code_deviation
         present = batch.present.to(self.device)
-        heard = self._hear(batch.features, generator)
         style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
-        expected = self.network.expect(heard, style)
-        foreseen = self._error(expected.float() - clean, present) if expected is not None else torch.zeros(())
-        if expected is not None and self.seconds < 60 * settings.minutes * settings.expectation_share:
-            return foreseen
+        expecting = self.seconds < self._first_phase_ends
+        with torch.set_grad_enabled(expecting or self.network.expectation is None):
+            heard = self._hear(batch.features, generator)
+            expected = self.network.expect(heard, style)
+        if expecting and expected is not None:
+            return self._error(expected.float() - clean, present)
         known = draw_known(size, frames, settings.known_share, generator).to(self.device)
         level = LAST_TIME * torch.rand(size, 1, generator=generator)
         level = level.expand(size, frames).to(self.device).masked_fill(known, 0.0)
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
         noisy = torch.where(known[..., None], clean, add_noise(clean, noise, level))
-        # The decoder corrects the expectation as it is, and must not bend it to its own ends.
-        fixed = None if expected is None else expected.detach()
-        answer = self.network(noisy, level, heard, fixed, style, present).float()
-        return foreseen + self._error(answer - clean, present, known)
+        answer = self.network(noisy, level, heard, expected, style, present).float()
+        return self._error(answer - clean, present, known)
 
     def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
         """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
@@ -313,11 +321,18 @@ class MotionTraining:
         )
 
 
-def learning_rate(settings: TrainingSettings, step: int, seconds: float) -> float:
-    """Linear warm-up by steps, then a cosine over the wall-clock budget down to a hundredth."""
-    spent = min(seconds / (60 * settings.minutes), 1.0)
-    warm = min((step + 1) / settings.warm_up, 1.0)
-    return settings.peak_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
+def learning_rate(settings: TrainingSettings, first_phase_ends: float, seconds: float) -> float:
+    """Share of the peak rate: in each of both phases it rises linearly, then falls as a cosine to a hundredth.
+
+    Args:
+        settings: of the run.
+        first_phase_ends: seconds from the run's start; 0 for a run of one phase.
+        seconds: that the run has taken.
+    """
+    end = 60 * settings.minutes
+    first, last = (0.0, first_phase_ends) if seconds < first_phase_ends else (first_phase_ends, end)
+    spent = min((seconds - first) / (last - first), 1.0)
+    return min(spent / settings.warm_up + 0.01, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
 
 
 def draw_known(size: int, frames: int, share: float, generator: torch.Generator) -> Tensor:

@@ -6,87 +6,35 @@ import numpy as np
 import pytest
 import torch
 
-from facetalk.bundle import read_bundle, write_bundle
+from facetalk.bundle import read_bundle
 from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.takes import MotionModel
+from tests.training.tiny_motion import CODES, FEATURES, FRAMES, LINES, write_corpus, write_head
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.data_parallel import Ranks
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
 from training.motion_training import MotionTraining, TrainingSettings, draw_known, learning_rate
-from training.rig import RIG_CONTROLS
 from training.train_motion import main
 
-CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
 CPU = torch.device("cpu")
 SIZES = {"width": 32, "layers": 2, "alignment_half_width": 1}
 
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A head bundle with only what training reads: a linear code, and points that move with it."""
-    draw = np.random.default_rng(0)
-    folder = tmp_path_factory.mktemp("heads") / "head"
-    rest = np.zeros((9, 3))
-    rest[[2, 4, 6], [0, 1, 1]] = 0.5
-    tensors = {
-        "rig_to_code": draw.normal(size=(len(RIG_CONTROLS), CODES)) / 4,
-        "code_to_points": draw.normal(size=(CODES, 9, 3)) / 10,
-        "points_rest": rest,
-        "eye_distance": np.array(1.0),
-    }
-    write_bundle(
-        folder,
-        kind="head",
-        name="head",
-        config={},
-        tensors={name: torch.from_numpy(each).float() for name, each in tensors.items()},
-        licence="MIT",
-        attributions=[],
-        training={},
-    )
-    return folder
+    return write_head(tmp_path_factory.mktemp("heads") / "head")
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus whose rig weights are a smooth function of its features."""
-    draw = np.random.default_rng(1)
-    folder = tmp_path_factory.mktemp("corpora")
-    white = draw.normal(size=(LINES * FRAMES + 8, 4))
-    driver = np.stack([np.convolve(column, np.ones(9) / 3, mode="valid") for column in white.T], axis=1)
-    features = driver @ draw.normal(size=(4, FEATURES))
-    weights = 1 / (1 + np.exp(-driver @ draw.normal(size=(4, len(RIG_CONTROLS)))))
-    np.save(folder / "features.npy", features.astype(np.float16))
-    np.save(folder / "rig_weights.npy", weights.astype(np.float16))
-    lines = [
-        {
-            "name": f"line{number}",
-            "voice": "held" if number == LINES - 1 else "voice",
-            "text": "",
-            "language": "en",
-            "source": "made",
-            "split": "held_out" if number == LINES - 1 else "train",
-            "start": number * FRAMES,
-            "frames": FRAMES,
-        }
-        for number in range(LINES)
-    ]
-    manifest = {
-        "format": 1,
-        "feature_size": FEATURES,
-        "controls": RIG_CONTROLS,
-        "rate": 50,
-        "sources": ["Made by this test, CC0."],
-        "utterances": lines,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    return write_corpus(tmp_path_factory.mktemp("corpora"))
 
 
 def prepared(corpus: Path, head: Path, expects: bool = False) -> MotionTraining:
     space = CodeSpace.load(head)
-    settings = TrainingSettings(minutes=1.0, batch=4, window=60, evaluation_lines=2, warm_up=5)
+    settings = TrainingSettings(minutes=1.0, batch=4, window=60, evaluation_lines=2)
     sizes = {**SIZES, "expects": expects}
-    return MotionTraining([MotionCorpus.load(corpus)], space, sizes, settings, CPU, torch.float32)
+    return MotionTraining([MotionCorpus.load(corpus)], space, sizes, settings, Ranks(CPU), torch.float32)
 
 
 def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_path: Path) -> None:
@@ -116,36 +64,39 @@ def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_pa
     assert model.sample(torch.randn(70, FEATURES, generator=torch.Generator().manual_seed(0)), seed=0).isfinite().all()
 
 
+def steps(training: MotionTraining, count: int, seconds: float) -> list[float]:
+    """The losses of so many steps that seem to take so many seconds."""
+    losses = []
+    for _ in range(count):
+        losses.append(training.take_step())
+        training.seconds += seconds / count
+    return losses
+
+
 def test_training_learns_to_follow_the_sound(corpus: Path, head: Path) -> None:
     training = prepared(corpus, head)
     training.start()
-    losses = [training.take_step() for _ in range(150)]
+    losses = steps(training, 150, 60.0)
     assert np.mean(losses[-20:]) < np.mean(losses[:5]) / 2
     assert training.evaluate()["lip_height_correlation"] > 0.7
 
 
-def test_the_expectation_is_learned_first_and_left_alone_by_the_decoder(corpus: Path, head: Path) -> None:
+def test_the_expectation_is_learned_first_and_then_holds_still(corpus: Path, head: Path) -> None:
     training = prepared(corpus, head, expects=True)
     training.start()
+    expectation = training.network.expectation
+    assert expectation is not None
     decoder = [each.clone() for each in training.network.layers.parameters()]
-    losses = [training.take_step() for _ in range(60)]
+    losses = steps(training, 100, 0.9 * 60 * training.settings.minutes * training.settings.expectation_share)
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) / 2
     assert all(map(torch.equal, decoder, training.network.layers.parameters()))
 
+    ears = [each.clone() for module in (training.network.audio, expectation) for each in module.parameters()]
     training.seconds = 60 * training.settings.minutes * training.settings.expectation_share
     training.take_step()
     assert not all(map(torch.equal, decoder, training.network.layers.parameters()))
-    batch = training.frames.draw(4, 60, np.random.default_rng(0))
-    together = training.loss(batch, torch.Generator().manual_seed(0))
-    training.seconds = 0.0
-    alone = training.loss(batch, torch.Generator().manual_seed(0))
-    expectation = training.network.expectation
-    assert expectation is not None
-    parameters = list(expectation.parameters())
-    slopes = [torch.autograd.grad(loss, parameters, allow_unused=True) for loss in (together, alone)]
-    for one, other in zip(*slopes, strict=True):
-        assert (one is None) == (other is None)
-        assert one is None or torch.equal(one, other)
+    after = [each for module in (training.network.audio, expectation) for each in module.parameters()]
+    assert all(map(torch.equal, ears, after))
 
 
 def test_a_run_with_an_expectation_begins_with_what_fits_of_one_without(
@@ -286,13 +237,15 @@ def test_known_frames_are_drawn_for_their_share_of_crops() -> None:
     assert not draw_known(50, 100, 0.0, torch.Generator().manual_seed(0)).any()
 
 
-def test_the_rate_warms_up_and_follows_the_clock() -> None:
-    settings = TrainingSettings(minutes=10, warm_up=10, peak_rate=1.0)
-    rates = [learning_rate(settings, step, 0.0) for step in range(10)]
-    assert rates == sorted(rates)
-    assert rates[-1] == 1.0
-    assert learning_rate(settings, 99, 300) == pytest.approx(0.505)
-    assert learning_rate(settings, 99, 600) == pytest.approx(0.01)
+def test_the_rate_rises_and_falls_in_each_phase() -> None:
+    settings = TrainingSettings(minutes=10, warm_up=0.1)
+    for first_phase_ends, begin, end in ((0.0, 0.0, 600.0), (100.0, 0.0, 100.0), (100.0, 100.0, 600.0)):
+        rates = [learning_rate(settings, first_phase_ends, begin + share * (end - begin)) for share in (0, 0.05, 0.1)]
+        assert rates == sorted(rates)
+        assert rates[-1] == pytest.approx(1.0, abs=0.03)
+        middle, late = (learning_rate(settings, first_phase_ends, begin + x * (end - begin)) for x in (0.5, 0.999999))
+        assert (middle, late) == (pytest.approx(0.505), pytest.approx(0.01, rel=1e-3))
+    assert learning_rate(settings, 100.0, 700.0) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("fault", ["missing", "format", "controls", "length"])
