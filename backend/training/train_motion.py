@@ -1,7 +1,8 @@
 """Train the motion model: ``python -m training.train_motion --corpus FOLDER --head BUNDLE --output BUNDLE``.
 
 The learning rate follows a wall-clock budget, so that the same command finishes in the same time on any
-machine. The same command resumes a run that was stopped. See ``docs/training.md``.
+machine. The same command resumes a run that was stopped. On several GPUs the command is ``torchrun --nproc-per-node N
+-m training.train_motion`` with the same options. See ``docs/training.md``.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import torch
 
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig
+from training.data_parallel import Ranks, training_ranks
 from training.motion_corpus import CodeSpace, MotionCorpus
 from training.motion_training import MotionTraining, TrainingSettings
 
@@ -24,22 +26,28 @@ log = logging.getLogger(__name__)
 
 
 def train(training: MotionTraining, run: Path, output: Path) -> dict[str, float]:
-    """Train until the wall-clock budget is spent, then evaluate and export; returns the last scores."""
-    settings = training.settings
+    """Train until the wall-clock budget is spent, then evaluate and export.
+
+    Returns:
+        the last scores; none on ranks that do not lead.
+    """
+    settings, ranks = training.settings, training.ranks
     last_save = last_evaluation = training.seconds
     clock = _stopwatch()
     while training.seconds < 60 * settings.minutes:
         loss = training.take_step()
         training.seconds += clock()
-        if training.step % 20 == 0 or training.step == 1:
+        if ranks.lead and (training.step % 20 == 0 or training.step == 1):
             _record(run, {"step": training.step, "seconds": training.seconds, "loss": loss})
-        if training.seconds - last_evaluation > settings.evaluation_seconds:
+        if ranks.lead and training.seconds - last_evaluation > settings.evaluation_seconds:
             last_evaluation = training.seconds
             _record(run, {"step": training.step, "seconds": training.seconds, **training.evaluate()})
-        if training.seconds - last_save > settings.checkpoint_seconds:
+        if ranks.lead and training.seconds - last_save > settings.checkpoint_seconds:
             last_save = training.seconds
             training.save(run)
-        training.seconds += clock()
+        training.seconds = ranks.leaders(training.seconds + clock())
+    if not ranks.lead:
+        return {}
     training.save(run)
     quality = training.evaluate()
     _record(run, {"step": training.step, "seconds": training.seconds, **quality})
@@ -52,24 +60,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        training = _prepare(options)
-        if options.export_only:
-            if training.step == 0:
+        with training_ranks(options.device) as ranks:
+            training = _prepare(options, ranks)
+            if not options.export_only:
+                train(training, options.run, options.output)
+            elif training.step == 0:
                 raise UserError(f"{options.run} holds no checkpoint to export: train first.")
-            training.export(options.output, training.evaluate())
-        else:
-            train(training, options.run, options.output)
+            elif ranks.lead:
+                training.export(options.output, training.evaluate())
     except UserError as error:
         log.error("%s", error)
         return 1
     return 0
 
 
-def _prepare(options: argparse.Namespace) -> MotionTraining:
+def _prepare(options: argparse.Namespace, ranks: Ranks) -> MotionTraining:
     corpora = [MotionCorpus.load(folder) for folder in options.corpus]
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
-    device = torch.device(name)
-    precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+    precision = torch.bfloat16 if ranks.device.type == "cuda" else torch.float32
     sizes = {
         "width": options.width,
         "layers": options.layers,
@@ -85,8 +92,13 @@ def _prepare(options: argparse.Namespace) -> MotionTraining:
         shares=None if options.shares is None else tuple(options.shares),
         seed=options.seed,
     )
-    training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, device, precision)
-    if training.resume(options.run):
+    training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, ranks, precision)
+    resumed = training.resume(options.run)
+    if ranks.leaders(training.step) != training.step:
+        raise UserError(
+            f"Not every process finds the same checkpoint in {options.run}: choose a folder that all share."
+        )
+    if resumed:
         return training
     if options.begin_from is not None:
         training.begin_from(options.begin_from)
@@ -101,9 +113,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--shares", type=float, nargs="+", help="of the crops, one for every corpus; else by frames")
     parser.add_argument("--head", type=Path, required=True, help="head bundle whose codes are learned")
     parser.add_argument("--output", type=Path, required=True, help="motion bundle to write")
-    parser.add_argument("--run", type=Path, default=Path("work/motion_run"), help="checkpoints and log")
+    # torchrun takes --run for the beginning of an option of its own.
+    parser.add_argument("--run", "--run-folder", type=Path, default=Path("work/motion_run"), help="checkpoints and log")
     parser.add_argument("--minutes", type=float, default=TrainingSettings.minutes, help="wall-clock budget")
-    parser.add_argument("--batch", type=int, default=TrainingSettings.batch, help="crops per step")
+    parser.add_argument("--batch", type=int, default=TrainingSettings.batch, help="crops per step, on each GPU")
     parser.add_argument("--begin-from", type=Path, help="run whose checkpoint a new run begins with")
     parser.add_argument("--peak-rate", type=float, default=TrainingSettings.peak_rate, help="of learning")
     parser.add_argument("--width", type=int, default=DenoiserConfig.width)

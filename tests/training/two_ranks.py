@@ -1,0 +1,48 @@
+"""What each of two ranks does in `test_data_parallel`: ``torchrun ... two_ranks.py CORPUS HEAD RESULTS``.
+
+Without results to write, the second rank fails before its first step, and the first one waits for it.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from training.data_parallel import Ranks, training_ranks
+from training.motion_corpus import CodeSpace, MotionCorpus
+from training.motion_training import MotionTraining, TrainingSettings
+
+STEPS = 3
+SIZES = {"width": 32, "layers": 1, "expects": True}
+
+
+def prepared(corpus: Path, head: Path, ranks: Ranks) -> MotionTraining:
+    """A run that trains expectation and decoder."""
+    settings = TrainingSettings(minutes=1.0, batch=2, window=40, expectation_share=0.0)
+    space = CodeSpace.load(head)
+    training = MotionTraining([MotionCorpus.load(corpus)], space, SIZES, settings, ranks, torch.float32)
+    training.start()
+    return training
+
+
+def train(corpus: Path, head: Path, results: Path | None = None) -> None:
+    """Write each rank's gradients of the first step, its weights after the last, and what it takes for the time."""
+    with training_ranks("cpu") as ranks:
+        training = prepared(corpus, head, ranks)
+        if results is None and not ranks.lead:
+            sys.exit(1)
+        training.take_step()
+        parameters = list(training.network.parameters())
+        tensors = {f"gradient{place}": each.grad for place, each in enumerate(parameters) if each.grad is not None}
+        tensors = {name: each.clone() for name, each in tensors.items()}
+        for _ in range(STEPS - 1):
+            training.take_step()
+        tensors |= {f"weight{place}": each.detach() for place, each in enumerate(parameters)}
+        tensors["seconds"] = torch.tensor(ranks.leaders(10.0 + ranks.own))
+        assert results is not None
+        save_file(tensors, results / f"rank{ranks.own}.safetensors")
+
+
+if __name__ == "__main__":
+    train(*map(Path, sys.argv[1:]))
