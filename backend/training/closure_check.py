@@ -56,7 +56,8 @@ def lowest_in_bilabials(height: NDArray[np.float32], speech: Speech, alphabet: A
     lowest = []
     for segment in speech.segments:
         if any(base_symbol(name) in BILABIALS for name in spelling(segment.symbol, alphabet).names):
-            reach = (times >= segment.start - CLOSURE_TOLERANCE) & (times <= segment.end + CLOSURE_TOLERANCE)
+            near = CLOSURE_TOLERANCE + 1e-6  # a frame right at the limit counts, whatever rounding says
+            reach = (times >= segment.start - near) & (times <= segment.end + near)
             if reach.any():
                 lowest.append(float(height[reach].min()))
     return lowest
