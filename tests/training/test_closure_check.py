@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
@@ -54,7 +55,7 @@ def test_prompts_that_cannot_be_aligned_are_left_out(tmp_path: Path, monkeypatch
         soundfile.write(tmp_path / f"{name}.wav", sound, SAMPLE_RATE)
     (tmp_path / "texts").write_text("one: Please hold the line now.\ntwo: Qwxz is no word at all.\nshort: Hi.\n")
 
-    def align(samples: np.ndarray, text: str) -> tuple[Segment, ...]:
+    def align(samples: NDArray[np.float32], text: str) -> tuple[Segment, ...]:
         if "Qwxz" in text:
             raise UnspeakableError("no")
         return (Segment("p", 0.0, len(samples) / SAMPLE_RATE),)
