@@ -14,9 +14,10 @@ from torch.nn.utils import clip_grad_norm_
 from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
-from facetalk.motion.takes import MotionModel, SamplingSettings
+from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames

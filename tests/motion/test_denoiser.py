@@ -6,9 +6,9 @@ from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoi
 CODES, FEATURES = 6, 10
 
 
-def denoiser(expects: bool = False, **sizes: int) -> MotionDenoiser:
+def denoiser(expects: bool = False, causal: bool = False, **sizes: int) -> MotionDenoiser:
     sizes = {"width": 16, "layers": 2, "heads": 2, "time_width": 8, **sizes}
-    config = DenoiserConfig(CODES, FEATURES, expects=expects, **sizes)
+    config = DenoiserConfig(CODES, FEATURES, expects=expects, causal=causal, **sizes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MotionDenoiser(config).eval()
@@ -54,6 +54,15 @@ def test_padding_changes_nothing() -> None:
     present = torch.arange(20).expand(2, 20) < 12
     padded = network(noisy, time, heard, present=present)[:, :12]
     assert torch.allclose(padded, network(noisy[:, :12], time[:, :12], heard[:, :12]), atol=1e-5)
+
+
+def test_a_causal_network_sees_nothing_of_what_comes_later() -> None:
+    time, heard = torch.full((1, 20), 0.3), drawn(1, 20, 16)
+    for causal, expected in ((True, range(13)), (False, range(20))):
+        network = denoiser(alignment_half_width=0, causal=causal)
+        noisy = drawn(1, 20, CODES).requires_grad_()
+        (slope,) = torch.autograd.grad(network(noisy, time, heard)[0, 12].square().sum(), noisy)
+        assert slope[0].abs().sum(-1).nonzero().flatten().tolist() == list(expected)
 
 
 def test_rotary_products_depend_on_distance_alone() -> None:

@@ -7,11 +7,20 @@ import torch
 from torch import Tensor
 
 from facetalk.errors import Cancelled
-from facetalk.motion.samplers import KnownFrames, SamplingStep, ddim, dpm_solver_2m
+from facetalk.motion.samplers import (
+    SAMPLERS,
+    FreshNoise,
+    KnownFrames,
+    SamplerName,
+    SamplingStep,
+    ddim,
+    dpm_solver_2m,
+    sample,
+)
 from facetalk.motion.schedule import LAST_TIME, noise_rate, signal_rate
 
 Sampler = Callable[..., Tensor]
-SAMPLERS = pytest.mark.parametrize("sampler", [ddim, dpm_solver_2m])
+BOTH = pytest.mark.parametrize("sampler", [ddim, dpm_solver_2m])
 UNTYPED: Any = diffusers
 MEAN, DEVIATION = 0.7, 0.5  # of the analytic data
 
@@ -43,7 +52,7 @@ def exact_answer(noise: Tensor, start: float) -> Tensor:
     return MEAN + DEVIATION * (noise - signal * MEAN) / deviation
 
 
-@SAMPLERS
+@BOTH
 def test_samplers_follow_the_exact_path_of_gaussian_data(sampler: Sampler) -> None:
     noise = unit_noise(1, 400, 5)
     errors = []
@@ -69,7 +78,7 @@ def test_ancestral_sampling_has_the_data_s_spread() -> None:
         unit_noise(1, 2000, 5),
         even_times(400),
         eta=1.0,
-        generator=torch.Generator().manual_seed(3),
+        fresh=lambda step: unit_noise(1, 2000, 5, seed=step + 1),
     )
     assert answer.mean().item() == pytest.approx(MEAN, abs=0.02)
     assert answer.std().item() == pytest.approx(DEVIATION, rel=0.03)
@@ -109,6 +118,12 @@ def steps_of_diffusers(step: Callable[..., Any], noise: Tensor, **options: objec
     return seen
 
 
+def drawn_anew(noise: Tensor) -> FreshNoise:
+    """The noise that a generator of diffusers would draw."""
+    generator = torch.Generator().manual_seed(7)
+    return lambda step: torch.randn(noise.shape, generator=generator, dtype=noise.dtype)
+
+
 def assert_same_steps(ours: list[Tensor], theirs: list[Tensor]) -> None:
     assert len(ours) == len(theirs) == len(TABLE) + 1
     for our, their in zip(ours, theirs, strict=True):
@@ -134,12 +149,36 @@ def test_ddim_agrees_with_diffusers_step_by_step(eta: float) -> None:
     scheduler.set_timesteps(len(TABLE))
     assert scheduler.timesteps.tolist() == list(TABLE)
     noise = unit_noise(2, 30, 4)
-    ours = steps_of(ddim, noise, eta=eta, generator=torch.Generator().manual_seed(7))
+    ours = steps_of(ddim, noise, eta=eta, fresh=drawn_anew(noise))
     theirs = steps_of_diffusers(scheduler.step, noise, eta=eta, generator=torch.Generator().manual_seed(7))
     assert_same_steps(ours, theirs)
 
 
-@SAMPLERS
+def test_ancestral_sampling_agrees_with_the_ddpm_of_diffusers_step_by_step() -> None:
+    scheduler = UNTYPED.DDPMScheduler(trained_betas=table_betas(), prediction_type="sample", clip_sample=False)
+    scheduler.set_timesteps(timesteps=list(TABLE))
+    noise = unit_noise(2, 30, 4)
+    ours = steps_of(ddim, noise, eta=1.0, fresh=drawn_anew(noise))
+    assert_same_steps(ours, steps_of_diffusers(scheduler.step, noise, generator=torch.Generator().manual_seed(7)))
+
+
+def test_noise_to_add_must_come_from_somewhere() -> None:
+    with pytest.raises(ValueError, match="where it comes from"):
+        ddim(exact_denoiser, unit_noise(1, 4, 2), even_times(3), eta=0.5)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers_go_by_their_names(name: SamplerName) -> None:
+    noise, fresh = unit_noise(1, 2000, 5), lambda step: unit_noise(1, 2000, 5, seed=step + 1)
+    answer = sample(name, exact_denoiser, noise, 60, fresh=fresh)
+    assert answer.mean().item() == pytest.approx(MEAN, abs=0.03)
+    assert answer.std().item() == pytest.approx(DEVIATION, rel=0.1)
+    assert torch.equal(answer, sample(name, exact_denoiser, noise, 60, fresh=fresh))
+    silent = sample(name, exact_denoiser, noise, 60, fresh=lambda step: torch.zeros_like(noise))
+    assert torch.equal(answer, silent) == (name != "ddpm")
+
+
+@BOTH
 def test_known_frames_come_out_bit_equal_and_are_shown_clean(sampler: Sampler) -> None:
     noise = unit_noise(2, 30, 4)
     known = KnownFrames(unit_noise(2, 30, 4, seed=1), torch.zeros(2, 30, dtype=torch.bool))
@@ -157,7 +196,7 @@ def test_known_frames_come_out_bit_equal_and_are_shown_clean(sampler: Sampler) -
     assert torch.equal(answer[~known.mask], sampler(wavering_denoiser, noise, even_times(5))[~known.mask])
 
 
-@SAMPLERS
+@BOTH
 def test_callback_gets_every_step_and_can_stop(sampler: Sampler) -> None:
     done = []
 

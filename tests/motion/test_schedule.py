@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from facetalk.motion.schedule import LAST_TIME, add_noise, noise_rate, sampling_times, signal_rate
@@ -15,10 +16,12 @@ def test_time_zero_is_clean_even_in_float32() -> None:
     assert noise_rate(torch.zeros(())) == 0
 
 
-def test_sampling_times_fall_to_exactly_zero() -> None:
-    times = sampling_times(12)
+@pytest.mark.parametrize("even", [False, True])
+def test_sampling_times_fall_to_exactly_zero(even: bool) -> None:
+    times = sampling_times(12, even)
     assert len(times) == 13
     assert times[0] == LAST_TIME
     assert times[-1] == 0
     assert (times.diff() < 0).all()
-    assert (times.diff(n=2) < 0).all()  # closest where blinks are decided
+    bend = times.diff(n=2)  # closest where blinks are decided
+    assert (bend.abs() < 1e-12).all() if even else (bend < 0).all()

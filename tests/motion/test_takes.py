@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,14 +10,11 @@ from torch import Tensor
 from facetalk.bundle import write_bundle
 from facetalk.errors import Cancelled, UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
-from facetalk.motion.samplers import KnownFrames
+from facetalk.motion.frame_noise import frame_noise
+from facetalk.motion.samplers import SAMPLERS, KnownFrames, SamplerName
+from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import STYLE_SIZE, Style
-from facetalk.motion.takes import (
-    MotionModel,
-    SamplingSettings,
-    TakeProgress,
-    frame_noise,
-)
+from facetalk.motion.takes import MotionModel, TakeProgress
 from facetalk.motion.windows import plan_windows
 
 CODES, FEATURES = 5, 7
@@ -30,13 +28,35 @@ def drawn(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.fixture(scope="module")
-def model() -> MotionModel:
+def random_model(settings: SamplingSettings) -> MotionModel:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MotionDenoiser(CONFIG)
     mean, deviation = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5
-    return MotionModel(network, mean, deviation, CONTROLS, drawn(len(CONTROLS), CODES), SETTINGS)
+    return MotionModel(network, mean, deviation, CONTROLS, drawn(len(CONTROLS), CODES), settings)
+
+
+@pytest.fixture(scope="module")
+def model() -> MotionModel:
+    return random_model(SETTINGS)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_gives_a_take_that_its_seed_alone_decides(sampler: SamplerName) -> None:
+    sampling, features = random_model(replace(SETTINGS, sampler=sampler)), drawn(100, FEATURES)
+    alone = sampling.sample(features, seed=3)
+    assert torch.equal(alone, sampling.sample(features, seed=3))
+    together = torch.cat(list(sampling.stream(features, seeds=[2, 3])), dim=1)
+    assert torch.equal(together[1], alone)
+    assert not torch.allclose(together[0], alone)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [({"sampler": "euler"}, "sampler 'euler'"), ({"window": 13}, "new frames")]
+)
+def test_settings_that_cannot_be_followed_are_refused(fault: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        replace(SETTINGS, **fault).require_sensible(Path("manifest.json"))
 
 
 def test_same_seed_is_bit_equal_and_another_differs(model: MotionModel) -> None:

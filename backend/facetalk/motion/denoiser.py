@@ -32,6 +32,7 @@ class DenoiserConfig:
         time_width: of the diffusion time's embedding.
         style_size: numbers in a style vector; 0 for a network that knows no styles.
         expects: whether the decoder corrects an expectation; without, it predicts all of the motion (the paper).
+        causal: whether a frame sees no later one of the motion (the paper's look-ahead mask).
     """
 
     code_size: int
@@ -44,6 +45,7 @@ class DenoiserConfig:
     time_width: int = 96
     style_size: int = 0
     expects: bool = False
+    causal: bool = False
 
 
 class MotionDenoiser(nn.Module):
@@ -102,6 +104,9 @@ class MotionDenoiser(nn.Module):
         rotation = rotary_angles(frames, self.config.width // self.config.heads, noisy.device)
         alignment = alignment_mask(frames, self.config.alignment_half_width, noisy.device)
         attended = None if present is None else present[:, None, None, :]
+        if self.config.causal:
+            past = look_ahead_mask(frames, noisy.device)
+            attended = past if attended is None else past & attended
         hidden = self.enter(noisy)
         if self.enter_expected is not None:
             hidden = hidden + self.enter_expected(expected)
@@ -291,7 +296,7 @@ class DecoderLayer(nn.Module):
         alignment: Tensor,
         attended: Tensor | None,
     ) -> Tensor:
-        """One layer on ``[B, T, W]``; ``alignment`` ``[T, T]`` masks speech, ``attended`` padding."""
+        """One layer on ``[B, T, W]``; ``alignment`` ``[T, T]`` masks speech, ``attended`` padding and the future."""
         normed = self.self_norm(hidden, moment)
         hidden = hidden + self.self_attention(normed, normed, rotation, attended)
         hidden = hidden + self.cross_attention(self.cross_norm(hidden, moment), heard, rotation, alignment)
@@ -302,6 +307,11 @@ def alignment_mask(frames: int, half_width: int, device: torch.device) -> Tensor
     """``[T, T]`` bool: true where motion frame (row) may hear speech frame (column)."""
     frame = torch.arange(frames, device=device)
     return (frame[:, None] - frame[None, :]).abs() <= half_width
+
+
+def look_ahead_mask(frames: int, device: torch.device) -> Tensor:
+    """``[T, T]`` bool: true where a frame (row) may see another (column): itself, and those before."""
+    return torch.ones(frames, frames, dtype=torch.bool, device=device).tril()
 
 
 def rotary_angles(frames: int, head_width: int, device: torch.device) -> Tensor:

@@ -7,12 +7,12 @@ and walks along the times it is given (``schedule.sampling_times``).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
 
-from facetalk.motion.schedule import noise_rate, signal_rate
+from facetalk.motion.schedule import noise_rate, sampling_times, signal_rate
 
 
 class Denoiser(Protocol):
@@ -44,6 +44,43 @@ class SamplingStep(NamedTuple):
 
 
 StepCallback = Callable[[SamplingStep], None]
+FreshNoise = Callable[[int], Tensor]
+"""The unit normal noise ``[B, T, E]`` that is added after a step, counted from 0."""
+
+SamplerName = Literal["dpm-solver++", "ddim", "ddpm"]
+SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+
+
+def sample(
+    name: SamplerName,
+    denoiser: Denoiser,
+    noise: Tensor,
+    steps: int,
+    *,
+    fresh: FreshNoise,
+    known: KnownFrames | None = None,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """Lead noise to a motion with a sampler and the times that suit it.
+
+    Args:
+        name: ``dpm-solver++``, in a dozen steps; ``ddim``; or ``ddpm`` (Ho, Jain and Abbeel, "Denoising Diffusion
+            Probabilistic Models", 2020): DDIM's ancestral case at even times.
+        denoiser: predicts the clean motion.
+        noise: ``[B, T, E]``, unit normal.
+        steps: at least 1.
+        fresh: the noise that ``ddpm`` adds.
+        known: frames to keep.
+        callback: called after every step.
+
+    Returns:
+        The clean motion ``[B, T, E]``.
+    """
+    times = sampling_times(steps, even=name == "ddpm")
+    if name == "dpm-solver++":
+        return dpm_solver_2m(denoiser, noise, times, known=known, callback=callback)
+    eta = 1.0 if name == "ddpm" else 0.0
+    return ddim(denoiser, noise, times, known=known, callback=callback, eta=eta, fresh=fresh)
 
 
 def ddim(
@@ -54,7 +91,7 @@ def ddim(
     known: KnownFrames | None = None,
     callback: StepCallback | None = None,
     eta: float = 0.0,
-    generator: torch.Generator | None = None,
+    fresh: FreshNoise | None = None,
 ) -> Tensor:
     """Song, Meng and Ermon, "Denoising Diffusion Implicit Models" (2021), eq. 12 and 16.
 
@@ -65,21 +102,25 @@ def ddim(
         known: frames to keep; the denoiser sees them clean, at time 0.
         callback: called after every step.
         eta: 0 follows the deterministic path, 1 is the ancestral sampler of DDPM.
-        generator: source of the fresh noise of ``eta`` > 0, on the CPU.
+        fresh: the noise that ``eta`` > 0 adds.
 
     Returns:
         The clean motion ``[B, T, E]``; bit-equal to ``known`` where that is given.
+
+    Raises:
+        ValueError: noise is to be added, and there is none.
     """
+    if eta > 0 and fresh is None:
+        raise ValueError(f"eta {eta} adds noise: say where it comes from")
     signal, sigma = _rates(times)
     noisy = _keep(noise, known)
     for step in range(len(times) - 1):
         denoised = _keep(denoiser(noisy, _frame_times(noisy, times[step], known)), known)
         direction = (noisy - signal[step] * denoised) / sigma[step]
-        fresh = eta * _ancestral_deviation(signal, sigma, step)
-        noisy = signal[step + 1] * denoised + (sigma[step + 1] ** 2 - fresh**2) ** 0.5 * direction
-        if fresh > 0:
-            drawn = torch.randn(noisy.shape, generator=generator, dtype=noisy.dtype)
-            noisy = noisy + fresh * drawn.to(noisy.device)
+        added = eta * _ancestral_deviation(signal, sigma, step)
+        noisy = signal[step + 1] * denoised + (sigma[step + 1] ** 2 - added**2) ** 0.5 * direction
+        if added > 0 and fresh is not None:
+            noisy = noisy + added * fresh(step)
         noisy = _keep(noisy, known)
         _report(callback, step, times, denoised)
     return noisy

@@ -39,18 +39,19 @@ def add_noise(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
     return signal_rate(time)[..., None] * clean + noise_rate(time)[..., None] * noise
 
 
-def sampling_times(steps: int) -> Tensor:
+def sampling_times(steps: int, even: bool = False) -> Tensor:
     """The times a sampler visits, float64 ``[steps + 1]``: from ``LAST_TIME`` down to exactly 0.
 
-    They lie closer at the noisy end (quadratically): rare events such as blinks are decided there, and a dozen
-    even steps make them at half the rate of a hundred; lips come out the same either way.
+    Unless they are to be ``even``, they lie closer at the noisy end (quadratically): rare events such as blinks are
+    decided there, and a dozen even steps make them at half the rate of a hundred; lips come out the same either way.
 
     Raises:
         ValueError: fewer than one step.
     """
     if steps < 1:
         raise ValueError(f"a sampler needs at least one step, not {steps}")
-    return LAST_TIME * (1 - torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64).square())
+    done = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
+    return LAST_TIME * (1 - (done if even else done.square()))
 
 
 def _angle(time: Tensor) -> Tensor:

@@ -8,44 +8,23 @@ frame's place in the clip alone.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from facetalk.bundle import Bundle, read_bundle
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser
-from facetalk.motion.samplers import KnownFrames, SamplingStep, dpm_solver_2m
-from facetalk.motion.schedule import sampling_times
+from facetalk.motion.frame_noise import frame_noise
+from facetalk.motion.samplers import KnownFrames, SamplingStep, sample
+from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
 
 MOTION_RATE = 50  # codes per second
-NOISE_BLOCK = 64  # frames drawn from one generator
 BORDER = 10  # frames over which an edit leads from the frames that stay to the new ones
-
-
-@dataclass(frozen=True)
-class SamplingSettings:
-    """How takes are sampled unless the caller says otherwise; part of the bundle.
-
-    Attributes:
-        steps: denoising steps per window.
-        guidance: weight of the speech: 0 ignores it, 1 follows it as trained, above 1 exaggerates it.
-        window: frames sampled at once, context and look-ahead included.
-        context: frames of the window before that a window starts with.
-        look_ahead: frames at a window's end that the next window samples again.
-    """
-
-    steps: int = 12
-    guidance: float = 1.5
-    window: int = 200
-    context: int = 25
-    look_ahead: int = 15
 
 
 class TakeProgress(NamedTuple):
@@ -110,6 +89,7 @@ class MotionModel:
         controls = tuple(bundle.config["rig_controls"])
         rig_to_code = bundle.tensor("rig_to_code", (len(controls), config.code_size)).float()
         settings = SamplingSettings(**bundle.config["sampling"])
+        settings.require_sensible(folder / "manifest.json")
         return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings)
 
     @property
@@ -198,7 +178,7 @@ class MotionModel:
         self._check(frames, guidance, steps, known)
         self._check_style(style)
         pieces = FeatureReader(iter(features), self.denoiser.config.feature_size)
-        sampling = _Sampling(tuple(seeds), guidance, sampling_times(steps), style, known, callback)
+        sampling = _Sampling(tuple(seeds), guidance, steps, style, known, callback)
         return self._windows(pieces, frames, sampling)
 
     def edit(
@@ -317,13 +297,18 @@ class MotionModel:
         """Normalised codes ``[K, window, E]``."""
         heard = self.denoiser.audio(features.read(window.start, window.stop)[None].to(self.code_mean))
         size = len(self.code_mean)
-        noise = torch.stack([frame_noise(seed, window.start, window.stop, size) for seed in sampling.seeds])
+
+        def noise(step: int | None = None) -> Tensor:
+            drawn = [frame_noise(seed, window.start, window.stop, size, step) for seed in sampling.seeds]
+            return torch.stack(drawn).to(self.code_mean.device)
+
         style = None
         if self.knows_styles:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
-        guided = GuidedDenoiser(self.denoiser, heard.expand(len(noise), -1, -1), sampling.guidance, style)
-        return dpm_solver_2m(guided, noise.to(self.code_mean.device), sampling.times, known=known, callback=callback)
+        guided = GuidedDenoiser(self.denoiser, heard.expand(len(sampling.seeds), -1, -1), sampling.guidance, style)
+        name, steps = self.settings.sampler, sampling.steps
+        return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
 
 
 class _Sampling(NamedTuple):
@@ -331,7 +316,7 @@ class _Sampling(NamedTuple):
 
     seeds: tuple[int, ...]
     guidance: float
-    times: Tensor
+    steps: int
     style: Style
     known: KnownFrames | None
     callback: TakeCallback | None
@@ -354,20 +339,6 @@ def _border_offsets(error: Tensor, inside: slice) -> Tensor:
             share = ((distance + 1.0) / (BORDER + 1.0)).clamp(0.0, 1.0)
             offsets += error[border] * (1.0 - share * share * (3.0 - 2.0 * share))[:, None]
     return offsets
-
-
-def frame_noise(seed: int, start: int, stop: int, size: int) -> Tensor:
-    """Unit normal noise ``[stop - start, size]`` that depends on the seed and each frame's number alone."""
-    first = start // NOISE_BLOCK
-    blocks = [_noise_block(seed, block, size) for block in range(first, (stop - 1) // NOISE_BLOCK + 1)]
-    return torch.cat(blocks)[start - first * NOISE_BLOCK : stop - first * NOISE_BLOCK]
-
-
-def _noise_block(seed: int, block: int, size: int) -> Tensor:
-    # Seeds of neighbouring blocks and takes must not be neighbours themselves: a hash spreads them.
-    mixed = np.random.SeedSequence([seed & 0xFFFFFFFFFFFFFFFF, block]).generate_state(1)
-    generator = torch.Generator().manual_seed(int(mixed[0]))
-    return torch.randn(NOISE_BLOCK, size, generator=generator)
 
 
 def _window_callback(callback: TakeCallback | None, window: int, windows: int) -> Callable[[SamplingStep], None] | None:
