@@ -1,4 +1,4 @@
-"""The command line: ``facetalk animate | fit | evaluate | head | serve | doctor``.
+"""The command line: ``facetalk animate | fit | rig | evaluate | head | serve | doctor``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import cli_bench, cli_evaluate, cli_fit, cli_head, presets
+from facetalk import cli_bench, cli_evaluate, cli_fit, cli_head, cli_rig, presets
 from facetalk.cli_console import ERR, OUT, Device, bars, load_animator
 from facetalk.errors import UserError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(cli_fit.fit)
+app.command()(cli_rig.rig)
 app.add_typer(cli_head.app, name="head")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_evaluate.app, name="evaluate")

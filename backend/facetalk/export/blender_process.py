@@ -27,9 +27,10 @@ def require_blender() -> None:
 
 
 class BlenderProcess:
-    """One run of ``blender_addon/headless.py``. Leaving the ``with`` block early kills it."""
+    """One run of a program of ``blender_addon/`` without a window. Leaving the ``with`` block early kills it."""
 
-    def __init__(self, arguments: Sequence[str | Path]) -> None:
+    def __init__(self, arguments: Sequence[str | Path], program: str = "blender_addon.headless") -> None:
+        self._program = program
         self._arguments = [str(argument) for argument in arguments]
         self._resources = ExitStack()
 
@@ -39,7 +40,7 @@ class BlenderProcess:
         self._log = folder / "blender.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "blender_addon.headless", *self._arguments],
+                [sys.executable, "-m", self._program, *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
