@@ -14,6 +14,7 @@ from torch import Tensor
 from facetalk.animate import Animator
 from facetalk.clip import SAMPLE_RATE, Clip
 from facetalk.errors import UserError
+from facetalk.motion.range_edit import edit_range
 from facetalk.motion.takes import MotionModel
 from facetalk.motion.windows import plan_windows
 from facetalk.take import TakeSettings
@@ -175,7 +176,7 @@ def _edit_jerk(motion: MotionModel, features: Tensor, take: Tensor) -> float:
     """Jerk at the borders of edits that are spread over a take, each with a seed of its own."""
     edited, borders = take, []
     for number, start in enumerate(np.linspace(0, len(take) - EDIT_FRAMES, EDITS + 2, dtype=int)[1:-1].tolist()):
-        edited = motion.edit(features, edited, range(start, start + EDIT_FRAMES), seed=number + 1)
+        edited = edit_range(motion, features, edited, range(start, start + EDIT_FRAMES), seed=number + 1)
         borders += [start, start + EDIT_FRAMES]
     return jerk_at(_normalised(motion, edited), borders)
 
