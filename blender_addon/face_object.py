@@ -1,9 +1,10 @@
-"""The face as a Blender object: one quad mesh with UVs, vertex groups, materials and a colour attribute."""
+"""The face as a Blender object: one mesh with UVs, vertex groups, materials and a colour attribute."""
 
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from . import compat
@@ -91,13 +92,15 @@ def create_face(name: str, topology: Topology) -> bpy.types.Object:
         A mesh object without shape keys.
     """
     mesh = bpy.data.meshes.new(name)
-    fill_quads(mesh, topology.vertices, topology.quads, topology.uv)
+    fill_mesh(mesh, topology.vertices, topology.face_sizes, topology.corners, topology.uv)
     parts = np.ascontiguousarray(topology.material_index, np.int32)
     mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", parts)
     _fill_colors(mesh, topology)
     for part in topology.materials:
         mesh.materials.append(shared_material(part, LOOKS.get(part, PLAIN)))
     face = bpy.data.objects.new(name, mesh)
+    if topology.placement is not None:
+        face.matrix_basis = Matrix(topology.placement)
     bpy.context.collection.objects.link(face)
     smoothing = face.modifiers.new("Subdivision", "SUBSURF")
     smoothing.levels, smoothing.render_levels = 0, 1
@@ -109,25 +112,36 @@ def create_face(name: str, topology: Topology) -> bpy.types.Object:
 def fill_quads(
     mesh: bpy.types.Mesh, vertices: NDArray[np.float32], quads: NDArray[np.int32], uv: NDArray[np.float32]
 ) -> None:
-    """Fill an empty mesh with smooth quads and their UV map.
+    """Fill an empty mesh with smooth quads ``[Q, 4]`` and their UV map ``[Q, 4, 2]``; see ``fill_mesh``."""
+    fill_mesh(mesh, vertices, np.full(len(quads), 4, np.int32), quads, uv)
+
+
+def fill_mesh(
+    mesh: bpy.types.Mesh,
+    vertices: NDArray[np.float32],
+    face_sizes: NDArray[np.int32],
+    corners: NDArray[np.int32],
+    uv: NDArray[np.float32],
+) -> None:
+    """Fill an empty mesh with smooth faces and their UV map.
 
     Through the mesh's attributes where they are open: four times faster than vertices and loops.
 
     Args:
         mesh: without vertices.
-        vertices: ``[V, 3]`` metres.
-        quads: ``[Q, 4]``, indices in range.
-        uv: ``[Q, 4, 2]``, one per corner.
+        vertices: ``[V, 3]``.
+        face_sizes: corners of every face ``[P]``.
+        corners: vertices of all corners, face by face, C in all; in range.
+        uv: one per corner, ``[C, 2]``.
     """
-    quad_count = len(quads)
     mesh.vertices.add(len(vertices))
-    mesh.loops.add(4 * quad_count)
-    mesh.polygons.add(quad_count)
+    mesh.loops.add(corners.size)
+    mesh.polygons.add(len(face_sizes))
     positions = np.ascontiguousarray(vertices, np.float32).ravel()
     mesh.attributes["position"].data.foreach_set("vector", positions)
-    corners = np.ascontiguousarray(quads, np.int32).ravel()
-    mesh.attributes[".corner_vert"].data.foreach_set("value", corners)
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 4 * quad_count, 4, dtype=np.int32))
+    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(corners, np.int32).ravel())
+    starts = np.concatenate([[0], np.cumsum(face_sizes[:-1], dtype=np.int64)]).astype(np.int32)
+    mesh.polygons.foreach_set("loop_start", starts)
     mesh.update(calc_edges=True)
     uv_map = mesh.uv_layers.new(name=UV_MAP)
     uv_map.uv.foreach_set("vector", np.ascontiguousarray(uv, np.float32).ravel())
@@ -135,15 +149,16 @@ def fill_quads(
 
 def _fill_colors(mesh: bpy.types.Mesh, topology: Topology) -> None:
     # Per corner: Workbench shows this attribute alone, and the rims of iris and pupil must stay sharp.
-    corners = np.array(topology.colors, np.float32)[topology.quads]
+    corners = np.array(topology.colors, np.float32)[topology.corners]
+    material = np.repeat(topology.material_index, topology.face_sizes)
     for index, part in enumerate(topology.materials):
         look = LOOKS.get(part, PLAIN)
+        own = material == index
         if look.color is not None:
             shown = np.multiply(look.color, look.shade)
-            corners[topology.material_index == index] = (*shown, 1.0)
+            corners[own] = (*shown, 1.0)
         elif look.uniform:
-            own = topology.material_index == index
-            corners[own] = np.median(corners[own].reshape(-1, 4), axis=0)
+            corners[own] = np.median(corners[own], axis=0)
     attribute = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="CORNER")
     attribute.data.foreach_set("color", np.ascontiguousarray(corners).ravel())
     mesh.color_attributes.active_color = attribute

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 Number = TypeVar("Number", np.float32, np.int32)
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
 HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
 HELLO, TOPOLOGY, PROGRESS, FRAME, ERROR, END, HAIR = range(1, 8)
 
 JSON_LIMIT = 1 << 20  # bytes
-MESH_LIMIT = 2_000_000  # vertices or quads; a face has some thousands
+MESH_LIMIT = 2_000_000  # vertices or faces; a face has some thousands
+CORNER_LIMIT = 8_000_000  # of all faces
 FRAME_LIMIT = 10_000_000  # four days at 25 frames per second
 NAME_LIMIT = 1024  # materials or groups
 STYLE_LIMIT = 200  # bytes of a hair style's name
@@ -47,7 +48,9 @@ class Hello:
     Attributes:
         version: the backend's version.
         vertex_count: V.
-        quad_count: Q.
+        face_count: P.
+        corner_count: C, of all faces.
+        placement: takes vertices to Blender's metres, rows of ``[4, 4]``; None if they are there.
         frame_count: frames that will come.
         fps: frames per second.
         materials: material names, in the order of ``Topology.material_index``.
@@ -59,7 +62,9 @@ class Hello:
 
     version: str
     vertex_count: int
-    quad_count: int
+    face_count: int
+    corner_count: int
+    placement: tuple[tuple[float, ...], ...] | None
     frame_count: int
     fps: float
     materials: tuple[str, ...]
@@ -74,22 +79,26 @@ class Topology:
     """The mesh of a take.
 
     Attributes:
-        vertices: float32 ``[V, 3]`` neutral face, metres, z up, looking along -Y.
-        quads: int32 ``[Q, 4]``.
-        uv: float32 ``[Q, 4, 2]``, one per corner.
+        vertices: float32 ``[V, 3]`` neutral face; metres, z up, looking along -Y, once placed.
+        face_sizes: int32 ``[P]``, corners of every face, three or more.
+        corners: int32 ``[C]``, vertices of all corners, face by face.
+        uv: float32 ``[C, 2]``, one per corner.
         materials: material names.
-        material_index: int32 ``[Q]`` into ``materials``.
+        material_index: int32 ``[P]`` into ``materials``.
         colors: float32 ``[V, 4]`` linear RGBA.
         groups: vertex indices, int32, by group name.
+        placement: of ``Hello``.
     """
 
     vertices: NDArray[np.float32]
-    quads: NDArray[np.int32]
+    face_sizes: NDArray[np.int32]
+    corners: NDArray[np.int32]
     uv: NDArray[np.float32]
     materials: tuple[str, ...]
     material_index: NDArray[np.int32]
     colors: NDArray[np.float32]
     groups: dict[str, NDArray[np.int32]]
+    placement: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,9 @@ def _parse_hello(content: dict[str, Any]) -> Hello:
         hello = Hello(
             version=str(content["version"]),
             vertex_count=_count(content["vertex_count"], MESH_LIMIT),
-            quad_count=_count(content["quad_count"], MESH_LIMIT),
+            face_count=_count(content["face_count"], MESH_LIMIT),
+            corner_count=_count(content["corner_count"], CORNER_LIMIT, least=3),
+            placement=_placement(content["placement"]),
             frame_count=_count(content["frame_count"], FRAME_LIMIT),
             fps=float(content["fps"]),
             materials=tuple(str(name) for name in content["materials"]),
@@ -251,6 +262,15 @@ def _count(value: object, limit: int, least: int = 1) -> int:
     return value
 
 
+def _placement(value: object) -> tuple[tuple[float, ...], ...] | None:
+    if value is None:
+        return None
+    matrix = np.array(value, np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not abs(np.linalg.det(matrix)) > 0.0:
+        raise ValueError("placement is no matrix")
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
 def _parse_progress(content: dict[str, Any]) -> Progress:
     try:
         return Progress(str(content["stage"]), float(content["fraction"]))
@@ -259,20 +279,24 @@ def _parse_progress(content: dict[str, Any]) -> Progress:
 
 
 def _read_topology(source: ByteSource, length: int, hello: Hello) -> Topology:
-    v, q = hello.vertex_count, hello.quad_count
-    if length != 4 * (3 * v + 4 * q + 8 * q + q + 4 * v + sum(size for _, size in hello.groups)):
+    v, p, c = hello.vertex_count, hello.face_count, hello.corner_count
+    if length != 4 * (3 * v + p + c + 2 * c + p + 4 * v + sum(size for _, size in hello.groups)):
         raise _unreadable(f"TOPOLOGY record of {length} bytes")
     topology = Topology(
         vertices=_read_array(source, np.float32, (v, 3)),
-        quads=_read_array(source, np.int32, (q, 4)),
-        uv=_read_array(source, np.float32, (q, 4, 2)),
+        face_sizes=_read_array(source, np.int32, (p,)),
+        corners=_read_array(source, np.int32, (c,)),
+        uv=_read_array(source, np.float32, (c, 2)),
         materials=hello.materials,
-        material_index=_read_array(source, np.int32, (q,)),
+        material_index=_read_array(source, np.int32, (p,)),
         colors=_read_array(source, np.float32, (v, 4)),
         groups={name: _read_array(source, np.int32, (size,)) for name, size in hello.groups},
+        placement=hello.placement,
     )
+    if topology.face_sizes.min() < 3 or topology.face_sizes.sum(dtype=np.int64) != c:
+        raise _unreadable("TOPOLOGY record whose faces do not have its corners")
     indices: list[tuple[NDArray[np.int32], int]] = [
-        (topology.quads, v),
+        (topology.corners, v),
         (topology.material_index, len(hello.materials)),
         *((members, v) for members in topology.groups.values()),
     ]

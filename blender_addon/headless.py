@@ -125,11 +125,11 @@ def render_stills(stills: Sequence[Still], report: IO[str], close_up: str | None
 
 
 def _resting_vertices(face: bpy.types.Object) -> NDArray[np.float32]:
-    """Vertices ``[V, 3]`` of the neutral face and its hair, which is what pictures are framed on.
+    """Vertices ``[V, 3]`` of the neutral face and its hair where they are placed: pictures are framed on them.
 
     Hair that falls below the neck's end may run out of the picture: it would uncover that end.
     """
-    neutral = _positions(face.data.shape_keys.key_blocks[0].points)
+    neutral = _placed(face, _positions(face.data.shape_keys.key_blocks[0].points))
     hair = [_positions(worn.data.vertices) for worn in hair_object.worn_by(face)]
     return np.concatenate([neutral, *(each[each[:, 2] >= neutral[:, 2].min()] for each in hair)])
 
@@ -140,11 +140,17 @@ def _positions(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
     return positions.reshape(-1, 3)
 
 
+def _placed(face: bpy.types.Object, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points ``[N, 3]`` of a face's own space in the scene's."""
+    matrix = np.array(face.matrix_basis, np.float32)
+    return np.asarray(positions @ matrix[:3, :3].T + matrix[:3, 3])
+
+
 def _resting_group(face: bpy.types.Object, name: str) -> NDArray[np.float32]:
     """Vertices ``[N, 3]`` of a vertex group of the neutral face."""
     group = face.vertex_groups[name].index
     members = [v.index for v in face.data.vertices if any(entry.group == group for entry in v.groups)]
-    return _positions(face.data.shape_keys.key_blocks[0].points)[members]
+    return _placed(face, _positions(face.data.shape_keys.key_blocks[0].points))[members]
 
 
 def draw_wires(face: bpy.types.Object) -> None:

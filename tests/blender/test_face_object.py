@@ -1,5 +1,7 @@
 """The mesh Blender gets is the mesh that was sent."""
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from blender_addon.frame_stream import Topology
 
 SKIN_COLOR = (0.6, 0.35, 0.25, 1.0)
 EYE_COLOR = (0.1, 0.2, 0.3, 1.0)
+QUADS = np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6]], np.int32)
 
 
 def _strip_of_quads() -> Topology:
@@ -19,8 +22,9 @@ def _strip_of_quads() -> Topology:
     colors[[1, 2, 6]] = EYE_COLOR  # the iris, but for one corner that it shares
     return Topology(
         vertices=vertices,
-        quads=np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6]], np.int32),
-        uv=np.random.default_rng(0).random((3, 4, 2)).astype(np.float32),
+        face_sizes=np.full(3, 4, np.int32),
+        corners=QUADS.ravel(),
+        uv=np.random.default_rng(0).random((12, 2)).astype(np.float32),
         materials=("skin", "iris", "antenna"),
         material_index=np.array([0, 1, 2], np.int32),
         colors=colors,
@@ -38,11 +42,9 @@ def test_geometry_is_what_was_sent() -> None:
     topology = _strip_of_quads()
     mesh = create_face("Face", topology).data
     np.testing.assert_array_equal(np.array([v.co for v in mesh.vertices], np.float32), topology.vertices)
-    np.testing.assert_array_equal([list(p.vertices) for p in mesh.polygons], topology.quads)
+    np.testing.assert_array_equal([list(p.vertices) for p in mesh.polygons], QUADS)
     np.testing.assert_array_equal([p.material_index for p in mesh.polygons], topology.material_index)
-    np.testing.assert_array_equal(
-        np.array([uv.vector for uv in mesh.uv_layers.active.uv], np.float32), topology.uv.reshape(-1, 2)
-    )
+    np.testing.assert_array_equal(np.array([uv.vector for uv in mesh.uv_layers.active.uv], np.float32), topology.uv)
     assert all(polygon.use_smooth for polygon in mesh.polygons)
     assert not mesh.validate(), "Blender found something to repair"
 
@@ -58,9 +60,9 @@ def test_vertex_groups_hold_their_vertices() -> None:
 def test_painted_skin_and_sharp_rims() -> None:
     topology = _strip_of_quads()
     colors = _corner_colors(create_face("Face", topology).data)
-    np.testing.assert_allclose(colors[0], topology.colors[topology.quads[0]], atol=1e-6)
+    np.testing.assert_allclose(colors[0], topology.colors[QUADS[0]], atol=1e-6)
     np.testing.assert_allclose(colors[1], np.full((4, 4), EYE_COLOR), atol=1e-6)
-    np.testing.assert_allclose(colors[2], topology.colors[topology.quads[2]], atol=1e-6)
+    np.testing.assert_allclose(colors[2], topology.colors[QUADS[2]], atol=1e-6)
 
 
 def test_skin_takes_its_color_from_the_attribute() -> None:
@@ -76,3 +78,18 @@ def test_the_second_face_shares_the_looks_of_the_first() -> None:
     first, second = create_face("Face", _strip_of_quads()), create_face("Face", _strip_of_quads())
     assert list(first.data.materials) == list(second.data.materials)
     assert first.name != second.name
+
+
+def test_faces_may_have_any_number_of_corners_and_the_mesh_its_own_space() -> None:
+    placement = ((0.01, 0.0, 0.0, 0.5), (0.0, 0.0, -0.01, 0.0), (0.0, 0.01, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+    corners = [[0, 1, 5, 4], [1, 2, 6], [1, 6, 7, 3, 5]]
+    topology = replace(
+        _strip_of_quads(),
+        face_sizes=np.array([4, 3, 5], np.int32),
+        corners=np.concatenate(corners).astype(np.int32),
+        placement=placement,
+    )
+    face = create_face("Face", topology)
+    assert [list(polygon.vertices) for polygon in face.data.polygons] == corners
+    np.testing.assert_array_equal(np.array([v.co for v in face.data.vertices], np.float32), topology.vertices)
+    np.testing.assert_allclose(np.array(face.matrix_basis), placement, atol=1e-6)

@@ -267,7 +267,7 @@ def write_script(path: Path, text: str) -> Path:
             'echo \'{"port": 1, "protocol": 9, "version": "7.0"}\'; exec cat > /dev/null',
             "7.0 speaks protocol version 9",
         ),
-        ('echo \'{"port": 1, "protocol": 2, "version": "7.0"}\'; exec cat > /dev/null', "does not answer"),
+        ('echo \'{"port": 1, "protocol": 3, "version": "7.0"}\'; exec cat > /dev/null', "does not answer"),
     ],
 )
 def test_a_python_without_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
@@ -290,8 +290,8 @@ def test_another_protocol_version_in_the_stream(
 ) -> None:
     use_backend(protocol=1)
     add_strip(tone(tmp_path / "line.wav"))
-    assert "speaks protocol version 1, this add-on version 2" in refused()
-    assert "speaks protocol version 1, this add-on version 2" in refused()  # asked again, the same at once
+    assert "speaks protocol version 1, this add-on version 3" in refused()
+    assert "speaks protocol version 1, this add-on version 3" in refused()  # asked again, the same at once
 
 
 def test_models_that_cannot_be_loaded(tmp_path: Path, use_backend: UseBackend) -> None:

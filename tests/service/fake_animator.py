@@ -41,6 +41,19 @@ class GridMesh:
     colors: NDArray[np.float32]
     groups: dict[str, NDArray[np.int32]]
     hair: GridHair | None = None
+    placement: NDArray[np.float64] | None = None
+
+    @property
+    def face_sizes(self) -> NDArray[np.int32]:
+        return np.full(len(self.quads), 4, np.int32)
+
+    @property
+    def corners(self) -> NDArray[np.int32]:
+        return self.quads.ravel()
+
+    @property
+    def corner_uv(self) -> NDArray[np.float32]:
+        return self.uv.reshape(-1, 2)
 
 
 def grid_mesh(side: int) -> GridMesh:

@@ -5,6 +5,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -69,15 +70,17 @@ def test_round_trip_of_a_whole_take() -> None:
     hello, topology = records[:2]
     assert isinstance(hello, Hello)
     assert isinstance(topology, Topology)
-    assert (hello.vertex_count, hello.quad_count, hello.frame_count, hello.fps) == (25, 16, 12, 24.0)
+    assert (hello.vertex_count, hello.face_count, hello.corner_count, hello.fps) == (25, 16, 64, 24.0)
+    assert (hello.frame_count, hello.placement) == (12, None)
     assert hello.settings == asdict(SETTINGS)
     assert (hello.materials, hello.models, hello.device) == (
         mesh.materials,
         ("fake-head", "fake-motion"),
         "cpu",
     )
-    for name in ("vertices", "quads", "uv", "material_index", "colors"):
+    for name in ("vertices", "face_sizes", "corners", "material_index", "colors"):
         assert np.array_equal(getattr(topology, name), getattr(mesh, name)), name
+    assert np.array_equal(topology.uv, mesh.corner_uv)
     assert topology.groups.keys() == mesh.groups.keys()
     assert all(np.array_equal(topology.groups[name], mesh.groups[name]) for name in mesh.groups)
     frames = [item for item in records if isinstance(item, Frame)]
@@ -85,6 +88,38 @@ def test_round_trip_of_a_whole_take() -> None:
     assert all(np.array_equal(frame.vertices, frame_vertices(4, frame.index, seed=7)) for frame in frames)
     stages = [item.stage for item in records if isinstance(item, Progress)]
     assert stages == ["speech"] + ["motion"] * 5 + ["decode"] * 3
+
+
+def test_round_trip_of_a_mesh_of_the_users_own() -> None:
+    mesh = grid_mesh(1)
+    own = SimpleNamespace(
+        vertices=mesh.vertices,
+        face_sizes=np.array([3, 3], np.int32),
+        corners=np.array([0, 1, 3, 0, 3, 2], np.int32),
+        corner_uv=np.zeros((6, 2), np.float32),
+        materials=("skin",),
+        material_index=np.zeros(2, np.int32),
+        colors=mesh.colors,
+        groups={},
+        placement=np.diag([0.01, 0.01, 0.01, 1.0]),
+    )
+    hello = stream.hello_record(cast(Any, own), 1, SETTINGS, models=(), device="cpu")
+    records = read_take(io.BytesIO(hello + stream.topology_record(cast(Any, own))))
+    next(records)
+    topology = next(records)
+    assert isinstance(topology, Topology)
+    assert (topology.face_sizes.tolist(), topology.corners.tolist()) == ([3, 3], [0, 1, 3, 0, 3, 2])
+    assert topology.placement == ((0.01, 0, 0, 0), (0, 0.01, 0, 0), (0, 0, 0.01, 0), (0, 0, 0, 1))
+
+
+@pytest.mark.parametrize("sizes", [[3, 4], [2, 4]])
+def test_faces_that_do_not_have_their_corners_are_refused(sizes: list[int]) -> None:
+    content = written()
+    parts = split(content)
+    payload = bytearray(parts[1][1])
+    payload[4 * 3 * 25 : 4 * (3 * 25 + 2)] = np.array(sizes, "<i4").tobytes()
+    with pytest.raises(StreamError, match="faces do not have its corners"):
+        list(read_take(io.BytesIO(record(*parts[0][:2]) + record(frame_stream.TOPOLOGY, bytes(payload)))))
 
 
 def test_round_trip_of_hair() -> None:
@@ -218,7 +253,7 @@ def test_an_error_record_is_raised_with_its_message() -> None:
 def test_another_protocol_version_is_named() -> None:
     kind, payload, _ = split(written())[0]
     hello = json.loads(payload) | {"protocol": 1}
-    with pytest.raises(StreamError, match="protocol version 1, this add-on version 2"):
+    with pytest.raises(StreamError, match="protocol version 1, this add-on version 3"):
         list(read_take(io.BytesIO(record(kind, json.dumps(hello).encode()))))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from facetalk.clip import Clip
-    from facetalk.topology.template import FaceMesh
+    from facetalk.topology.template import AnyMesh
 
 Progress = Callable[[str, float], None]
 
@@ -125,7 +125,7 @@ class _Watched:
         object.__setattr__(self, "device", self.animator.device)
         object.__setattr__(self, "models", self.animator.models)
 
-    def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
+    def mesh(self, identity: str, hair: str | None = None) -> "AnyMesh":
         return self.animator.mesh(identity, hair)
 
     def frame_count(self, clip: "Clip", fps: float) -> int:

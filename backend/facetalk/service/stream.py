@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # these import torch, which costs seconds that a starting ser
     import torch
 
     from facetalk.clip import Clip
-    from facetalk.topology.template import FaceMesh, HairMesh
+    from facetalk.topology.template import AnyMesh, HairMesh
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
 HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
@@ -51,7 +51,7 @@ class TakeSource(Protocol):
     def models(self) -> Sequence[str]:
         """Names of the model bundles in use."""
 
-    def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
+    def mesh(self, identity: str, hair: str | None = None) -> "AnyMesh":
         """The neutral face of one identity, with hair as ``TakeSettings.hair`` says."""
 
     def frame_count(self, clip: "Clip", fps: float) -> int:
@@ -100,7 +100,7 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
 
 
 def hello_record(
-    mesh: "FaceMesh", frame_count: int, settings: TakeSettings, *, models: Sequence[str], device: str
+    mesh: "AnyMesh", frame_count: int, settings: TakeSettings, *, models: Sequence[str], device: str
 ) -> bytes:
     """The HELLO record: the sizes of all that follows, and where the take comes from."""
     return _json_record(
@@ -109,7 +109,9 @@ def hello_record(
             "protocol": PROTOCOL,
             "version": version("facetalk"),
             "vertex_count": len(mesh.vertices),
-            "quad_count": len(mesh.quads),
+            "face_count": len(mesh.face_sizes),
+            "corner_count": len(mesh.corners),
+            "placement": None if mesh.placement is None else np.asarray(mesh.placement, dtype=float).tolist(),
             "frame_count": frame_count,
             "fps": settings.fps,
             "materials": list(mesh.materials),
@@ -121,12 +123,13 @@ def hello_record(
     )
 
 
-def topology_record(mesh: "FaceMesh") -> bytes:
+def topology_record(mesh: "AnyMesh") -> bytes:
     """The TOPOLOGY record: the mesh's arrays one after the other."""
     arrays = [
         np.ascontiguousarray(mesh.vertices, dtype="<f4"),
-        np.ascontiguousarray(mesh.quads, dtype="<i4"),
-        np.ascontiguousarray(mesh.uv, dtype="<f4"),
+        np.ascontiguousarray(mesh.face_sizes, dtype="<i4"),
+        np.ascontiguousarray(mesh.corners, dtype="<i4"),
+        np.ascontiguousarray(mesh.corner_uv, dtype="<f4"),
         np.ascontiguousarray(mesh.material_index, dtype="<i4"),
         np.ascontiguousarray(mesh.colors, dtype="<f4"),
         *(np.ascontiguousarray(members, dtype="<i4") for members in mesh.groups.values()),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,3 +123,67 @@ class FaceMesh:
     groups: dict[str, Indices]
     landmarks: dict[str, int]
     hair: HairMesh | None = None
+
+    @property
+    def face_sizes(self) -> Indices:
+        """Corners of every face ``[Q]``: four."""
+        return np.full(len(self.quads), 4, np.int32)
+
+    @property
+    def corners(self) -> Indices:
+        """Vertices of all corners, face by face ``[4 Q]``."""
+        return self.quads.ravel()
+
+    @property
+    def corner_uv(self) -> NDArray[np.float32]:
+        """``[4 Q, 2]``."""
+        return self.uv.reshape(-1, 2)
+
+    @property
+    def placement(self) -> None:
+        """The mesh is where it belongs in Blender's metres."""
+        return None
+
+
+class AnyMesh(Protocol):
+    """What is sent of a mesh: the template's on a face, or one of the user's own.
+
+    Attributes:
+        vertices: ``[V, 3]``, at rest.
+        face_sizes: corners of every face ``[P]``, three or more.
+        corners: vertices of all corners, face by face ``[C]``.
+        corner_uv: ``[C, 2]``.
+        materials, material_index, colors, groups: as in ``Template``, for every face.
+        hair: the hair, or None.
+        placement: takes the vertices to metres, z up, looking along -Y ``[4, 4]``; None if they are there.
+    """
+
+    @property
+    def vertices(self) -> NDArray[np.float32]: ...  # noqa: D102
+
+    @property
+    def face_sizes(self) -> Indices: ...  # noqa: D102
+
+    @property
+    def corners(self) -> Indices: ...  # noqa: D102
+
+    @property
+    def corner_uv(self) -> NDArray[np.float32]: ...  # noqa: D102
+
+    @property
+    def materials(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def material_index(self) -> Indices: ...  # noqa: D102
+
+    @property
+    def colors(self) -> NDArray[np.float32]: ...  # noqa: D102
+
+    @property
+    def groups(self) -> dict[str, Indices]: ...  # noqa: D102
+
+    @property
+    def hair(self) -> HairMesh | None: ...  # noqa: D102
+
+    @property
+    def placement(self) -> NDArray[np.float64] | None: ...  # noqa: D102
