@@ -18,8 +18,8 @@ from facetalk.head.identity_preset import list_identities, load_identity
 from facetalk.head.named_identity import preset_code
 from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
 from facetalk.motion.style_preset import list_styles, load_style
-from facetalk.motion.takes import MOTION_RATE, MotionModel, TakeProgress
-from facetalk.speech.whisper_encoder import WhisperEncoder, feature_count
+from facetalk.motion.takes import MotionModel, TakeProgress
+from facetalk.speech.speech_encoder import SpeechEncoder, encoder_for
 from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair, require_style
 from facetalk.topology.complexion import Color, complexion
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
@@ -31,6 +31,7 @@ Progress = Callable[[str, float], None]
 
 FRAMES_PER_BATCH = 25
 MAXIMUM_FPS = 240.0
+CAPTURED_RATE = 50  # codes per second that `facetalk fit` finds
 
 
 @dataclass(frozen=True)
@@ -56,24 +57,25 @@ class Animator:
         models: names of the bundles in use.
     """
 
-    def __init__(self, encoder: WhisperEncoder, motion: MotionModel, head: Head, template: Template) -> None:
+    def __init__(self, encoder: SpeechEncoder, motion: MotionModel, head: Head, template: Template) -> None:
         self._translation = motion.translation(head.config["rig_controls"], head.rig_to_code().cpu()).to(head.device)
         self.encoder, self.motion, self.head, self.template = encoder, motion, head, template
         self.device = head.device
-        self.models = (presets.SPEECH_ENCODER, presets.MOTION, presets.HEAD, presets.TOPOLOGY)
+        self.models = (f"speech/{motion.speech.encoder}", presets.MOTION, presets.HEAD, presets.TOPOLOGY)
         self._actors: dict[str, _Actor] = {}
 
     @classmethod
     def load(cls, device: str = "auto") -> "Animator":
-        """Load the embedded bundles.
+        """Load the embedded bundles, and the speech encoder that the motion model was trained with.
 
         Raises:
-            UserError: the device or a bundle is missing, or a bundle is damaged.
+            UserError: the device, a bundle or the encoder is missing, or one is damaged.
         """
         chosen = choose_device(device)
+        motion = MotionModel.load(presets.preset(presets.MOTION), chosen)
         return cls(
-            WhisperEncoder.load(presets.preset(presets.SPEECH_ENCODER), chosen),
-            MotionModel.load(presets.preset(presets.MOTION), chosen),
+            encoder_for(motion.speech, chosen),
+            motion,
             Head.load(presets.preset(presets.HEAD), chosen),
             Template.load(presets.preset(presets.TOPOLOGY)),
         )
@@ -115,7 +117,7 @@ class Animator:
         return max(1, math.ceil(round(clip.seconds * fps, 6)))
 
     def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
-        """The take as expression codes ``[T, E]`` at 50 Hz, intensity applied."""
+        """The take as expression codes ``[T, E]`` at the motion model's rate, intensity applied."""
         return torch.cat(list(self._code_chunks(clip, settings, progress or _silent)))
 
     def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
@@ -136,15 +138,19 @@ class Animator:
         actor = self._actor(settings.identity)
         report = progress or _silent
         self._style(settings.style)
-        return self._pose_chunks(actor, self._code_chunks(clip, settings, report), count, settings.fps, report)
+        timeline = _FrameClock(count, settings.fps, self.motion.speech.rate)
+        return self._pose_chunks(actor, self._code_chunks(clip, settings, report), timeline, report)
 
-    def poses(self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
+    def poses(
+        self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None, *, rate: int = CAPTURED_RATE
+    ) -> Iterator[FrameBatch]:
         """Pose expression codes that no speech was needed for, such as captured ones.
 
         Args:
-            codes: ``[T, E]`` at 50 Hz, in the head's own space.
+            codes: ``[T, E]`` in the head's own space.
             settings: identity, frame rate and intensity count.
             progress: as for ``frames``.
+            rate: of the codes, per second.
 
         Yields:
             Consecutive frames that cover the codes.
@@ -152,9 +158,10 @@ class Animator:
         Raises:
             UserError: a setting is out of range.
         """
-        count = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // MOTION_RATE, np.float32)), settings.fps)
+        count = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // rate, np.float32)), settings.fps)
         chunks = iter([codes.to(self.device) * settings.intensity])
-        return self._pose_chunks(self._actor(settings.identity), chunks, count, settings.fps, progress or _silent)
+        timeline = _FrameClock(count, settings.fps, rate)
+        return self._pose_chunks(self._actor(settings.identity), chunks, timeline, progress or _silent)
 
     def identity_code(self, identity: str) -> Tensor:
         """The code ``[I]`` of a face.
@@ -170,7 +177,7 @@ class Animator:
 
         chunks = self.motion.stream(
             self._heard(clip, report),
-            frames=feature_count(clip.samples),
+            frames=self.encoder.kind.count(len(clip.samples)),
             seeds=[settings.seed],
             guidance=settings.guidance,
             steps=settings.steps,
@@ -192,16 +199,15 @@ class Animator:
     def _heard(self, clip: Clip, report: Progress) -> Iterator[Tensor]:
         """Speech features piece by piece: a long clip is never held encoded as a whole."""
         report("speech", 0.0)
-        done, count = 0, feature_count(clip.samples)
+        done, count = 0, self.encoder.kind.count(len(clip.samples))
         for piece in self.encoder.stream(clip.samples):
             done += len(piece)
             report("speech", done / count)
             yield piece
 
     def _pose_chunks(
-        self, actor: _Actor, chunks: Iterator[Tensor], count: int, fps: float, report: Progress
+        self, actor: _Actor, chunks: Iterator[Tensor], timeline: "_FrameClock", report: Progress
     ) -> Iterator[FrameBatch]:
-        timeline = _FrameClock(count, fps)
         for chunk in chunks:
             codes = timeline.codes_of(chunk, last=False)
             yield from self._batches(actor, timeline, codes, report)
@@ -249,11 +255,11 @@ class Animator:
 
 
 class _FrameClock:
-    """Resamples codes at 50 Hz to scene frames while they arrive, holding only what the next frame may need."""
+    """Resamples codes to scene frames while they arrive, holding only what the next frame may need."""
 
-    def __init__(self, count: int, fps: float) -> None:
+    def __init__(self, count: int, fps: float, rate: int) -> None:
         self.count = count
-        self.fps = fps
+        self.codes_per_frame = rate / fps
         self.delivered = 0
         self._next = 0
         self._start = 0  # motion frame of the first code held
@@ -264,7 +270,7 @@ class _FrameClock:
         parts = [part for part in (self._held, chunk) if part is not None]
         held = torch.cat(parts)
         end = self._start + len(held) - 1
-        times = torch.arange(self._next, self.count, dtype=torch.float64) / self.fps * MOTION_RATE
+        times = torch.arange(self._next, self.count, dtype=torch.float64) * self.codes_per_frame
         ready = times if last else times[times <= end]
         position = (ready.clamp(max=end) - self._start).to(held.device)
         below = position.floor().long()
@@ -272,7 +278,7 @@ class _FrameClock:
         fraction = (position - below).to(held.dtype)[:, None]
         codes = held[below] * (1.0 - fraction) + held[above] * fraction
         self._next += len(ready)
-        needed = int(self._next / self.fps * MOTION_RATE) - self._start
+        needed = int(self._next * self.codes_per_frame) - self._start
         keep = min(max(needed, 0), len(held) - 1)
         self._held, self._start = held[keep:], self._start + keep
         return codes

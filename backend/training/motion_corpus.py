@@ -14,6 +14,7 @@ from torch import Tensor
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.motion.style import Style
+from facetalk.speech.feature_kind import FeatureKind
 from training.motion_styles import amplitudes, typical_amplitudes, utterance_style
 from training.rig import RIG_CONTROLS
 
@@ -45,13 +46,15 @@ class MotionCorpus:
     """A corpus folder: utterances one after the other in two memory-mapped arrays.
 
     Attributes:
-        features: ``[N, D]`` speech features at 50 Hz.
+        speech: what kind its speech features are of; rig weights have their rate.
+        features: ``[N, D]`` speech features.
         rig_weights: ``[N, C]``, of the controls that the corpus knows.
         columns: the place in ``RIG_CONTROLS`` of every column; other controls rest.
         utterances: where each utterance lies.
         sources: licence and attribution lines of the recordings and voices.
     """
 
+    speech: FeatureKind
     features: NDArray[np.float16]
     rig_weights: NDArray[np.float16]
     columns: tuple[int, ...]
@@ -66,7 +69,8 @@ class MotionCorpus:
             UserError: it is missing, of another format, or its parts do not fit together.
         """
         manifest = _read_manifest(folder / "manifest.json")
-        features = _open_array(folder / "features.npy", manifest["feature_size"])
+        speech = FeatureKind.read(manifest.get("speech"), folder / "manifest.json")
+        features = _open_array(folder / "features.npy", speech.size)
         columns = tuple(RIG_CONTROLS.index(name) for name in manifest["controls"])
         rig_weights = _open_array(folder / "rig_weights.npy", len(columns))
         utterances = tuple(
@@ -78,7 +82,7 @@ class MotionCorpus:
             raise UserError(
                 f"{folder}: the arrays and the manifest's utterances differ in length: make the corpus again."
             )
-        return cls(features, rig_weights, columns, utterances, tuple(manifest["sources"]))
+        return cls(speech, features, rig_weights, columns, utterances, tuple(manifest["sources"]))
 
     def read(self, utterance: Utterance, first: int, frames: int) -> tuple[Tensor, Tensor]:
         """Features ``[frames, D]`` and rig weights ``[frames, R]`` of an utterance from frame ``first``."""
@@ -92,6 +96,23 @@ class MotionCorpus:
         weights = known.new_zeros(len(known), len(RIG_CONTROLS))
         weights[:, list(self.columns)] = known
         return weights
+
+
+def common_speech(corpora: Sequence[MotionCorpus]) -> FeatureKind:
+    """The kind of speech features that all corpora share.
+
+    Raises:
+        UserError: they differ.
+    """
+    first = corpora[0].speech
+    for corpus in corpora:
+        if not corpus.speech.matches(first):
+            raise UserError(
+                f"The corpora were made with {first} and {corpus.speech}: a motion model hears one encoder at one rate."
+            )
+        # One that knows its encoder's weights says more than one that does not.
+        first = first if first.weights is not None else corpus.speech
+    return first
 
 
 @dataclass(frozen=True)

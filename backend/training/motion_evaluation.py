@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facetalk.motion.takes import MOTION_RATE, MotionModel
+from facetalk.motion.takes import MotionModel
 from training.motion_corpus import MEASURES, CodeSpace, MotionCorpus, Utterance
 
 TOUCH = 0.02  # of the outer eye corners' distance: an inner-lip height below it is a closed mouth
@@ -48,8 +48,13 @@ def generate_curves(
     return curves
 
 
-def scores(curves: Sequence[Curves], space: CodeSpace) -> dict[str, float]:
+def scores(curves: Sequence[Curves], space: CodeSpace, rate: int) -> dict[str, float]:
     """What the curves say of a model.
+
+    Args:
+        curves: at least one.
+        space: of the codes.
+        rate: of the curves, per second.
 
     Returns:
         ``*_correlation``: median over utterances of Pearson's r at lag 0; ``closure_recall``,
@@ -71,8 +76,8 @@ def scores(curves: Sequence[Curves], space: CodeSpace) -> dict[str, float]:
         "lip_jitter": _jitter([each.generated[:, height] for each in curves])
         / _jitter([each.true[:, height] for each in curves]),
         "lip_deviation": (generated[:, height].std() / true[:, height].std()).item(),
-        "blinks_per_minute": _blinks(generated[:, eye], lid),
-        "true_blinks_per_minute": _blinks(true[:, eye], lid),
+        "blinks_per_minute": _blinks(generated[:, eye], lid, rate),
+        "true_blinks_per_minute": _blinks(true[:, eye], lid, rate),
     }
 
 
@@ -85,7 +90,7 @@ def _jitter(heights: list[Tensor]) -> float:
     return torch.cat([height.diff(n=2) for height in heights]).square().mean().sqrt().item()
 
 
-def _blinks(opening: Tensor, limit: Tensor) -> float:
+def _blinks(opening: Tensor, limit: Tensor, rate: int) -> float:
     shut = opening < limit
     starts = (shut[1:] & ~shut[:-1]).sum().item()
-    return starts * 60 * MOTION_RATE / len(opening)
+    return starts * 60 * rate / len(opening)

@@ -20,7 +20,7 @@ from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
-from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames
+from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
 from training.motion_evaluation import generate_curves, held_out_lines, scores
 from training.rig import RIG_CONTROLS
 
@@ -94,6 +94,7 @@ class MotionTraining:
 
     Attributes:
         ranks: the processes that it runs on.
+        speech: the features that the network hears.
         step: optimiser steps taken.
         seconds: of wall clock spent, over all resumptions.
     """
@@ -110,8 +111,9 @@ class MotionTraining:
         self.corpora, self.space, self.settings = corpora, space, settings
         self.ranks, self.device, self.precision = ranks, ranks.device, precision
         self.frames = TrainingFrames(corpora, space, settings.shares)
+        self.speech = common_speech(corpora)
         sizes = {**sizes, "style_size": STYLE_SIZE}
-        config = DenoiserConfig(space.rig_to_code.shape[1], corpora[0].features.shape[1], **sizes)
+        config = DenoiserConfig(space.rig_to_code.shape[1], self.speech.size, **sizes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # torch's initialisers take no generator
             self.network = MotionDenoiser(config).to(self.device)
@@ -228,12 +230,13 @@ class MotionTraining:
         """The moving average as a model that samples takes."""
         mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
         settings = SamplingSettings(window=self.settings.window)
-        return MotionModel(self.averaged, mean, deviation, RIG_CONTROLS, self.space.rig_to_code, settings)
+        return MotionModel(self.averaged, mean, deviation, RIG_CONTROLS, self.space.rig_to_code, settings, self.speech)
 
     def evaluate(self) -> dict[str, float]:
         """Scores on held-out utterances; empty where the corpora hold none out."""
         lines = held_out_lines(self.corpora, self.settings.evaluation_lines)
-        return scores(generate_curves(self.model(), self.space, lines), self.space) if lines else {}
+        curves = generate_curves(self.model(), self.space, lines)
+        return scores(curves, self.space, self.speech.rate) if lines else {}
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
@@ -257,7 +260,7 @@ class MotionTraining:
         if found is None:
             return False
         tensors, state = found
-        if state["denoiser"] != asdict(self.network.config):
+        if DenoiserConfig(**state["denoiser"]) != self.network.config:
             raise UserError(f"{folder} holds a run of other sizes: choose another --run folder or remove it.")
         for part in ("network", "averaged"):
             module = getattr(self, part)
@@ -309,6 +312,7 @@ class MotionTraining:
                 "denoiser": asdict(self.network.config),
                 "sampling": asdict(self.model().settings),
                 "rig_controls": list(RIG_CONTROLS),
+                "speech": asdict(self.speech),
             },
             tensors=tensors,
             licence=LICENCE,

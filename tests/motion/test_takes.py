@@ -16,11 +16,13 @@ from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import STYLE_SIZE, Style
 from facetalk.motion.takes import MotionModel, TakeProgress
 from facetalk.motion.windows import plan_windows
+from facetalk.speech.feature_kind import FeatureKind
 
 CODES, FEATURES = 5, 7
 CONTROLS = ("jawOpen", "mouthClose", "mouthPucker")
 CONFIG = DenoiserConfig(CODES, FEATURES, width=16, layers=2, heads=2, time_width=8)
 SETTINGS = SamplingSettings(steps=3, guidance=1.5, window=40, context=8, look_ahead=5)
+SPEECH = FeatureKind("ears", 50, FEATURES)
 CPU = torch.device("cpu")
 
 
@@ -33,7 +35,7 @@ def random_model(settings: SamplingSettings) -> MotionModel:
         torch.manual_seed(0)
         network = MotionDenoiser(CONFIG)
     mean, deviation = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5
-    return MotionModel(network, mean, deviation, CONTROLS, drawn(len(CONTROLS), CODES), settings)
+    return MotionModel(network, mean, deviation, CONTROLS, drawn(len(CONTROLS), CODES), settings, SPEECH)
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +194,19 @@ def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> No
         tmp_path / "motion",
         kind="motion",
         name="motion",
-        config={"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS), "rig_controls": list(CONTROLS)},
+        config={
+            "denoiser": asdict(CONFIG),
+            "sampling": asdict(SETTINGS),
+            "rig_controls": list(CONTROLS),
+            "speech": asdict(SPEECH),
+        },
         tensors={**tensors, **statistics(model)},
         licence="MIT",
         attributions=[],
         training={},
     )
     loaded = MotionModel.load(tmp_path / "motion", CPU)
+    assert loaded.speech == SPEECH
     features = drawn(50, FEATURES)
     assert torch.equal(loaded.sample(features, seed=2), model.sample(features, seed=2))
 
@@ -240,39 +248,6 @@ def test_takes_sampled_together_are_those_sampled_alone(model: MotionModel) -> N
         assert torch.equal(take, model.sample(features, seed=seed))
 
 
-def test_an_edit_keeps_all_other_frames_bit_equal(model: MotionModel) -> None:
-    features = drawn(150, FEATURES)
-    take = model.sample(features, seed=0)
-    edited = model.edit(features, take, range(60, 90), seed=1)
-    assert torch.equal(edited[:60], take[:60])
-    assert torch.equal(edited[90:], take[90:])
-    assert not torch.allclose(edited[65:85], take[65:85])
-    assert torch.equal(edited, model.edit(features, take, range(60, 90), seed=1))
-
-
-def test_an_edit_does_not_jump_at_its_borders(model: MotionModel) -> None:
-    """Even where the take is far from what the model would say; the untrained network says anything."""
-    features = drawn(150, FEATURES)
-    take = model.sample(features, seed=0) + 20.0
-    edited = model.edit(features, take, range(60, 90), seed=1)
-    step = edited.diff(dim=0).norm(dim=1)
-    assert step[59] < 2 * take.diff(dim=0).norm(dim=1).max()
-    assert step[89] < 2 * take.diff(dim=0).norm(dim=1).max()
-
-
-@pytest.mark.parametrize("edited", [range(5, 5), range(0, 51), range(-1, 20)])
-def test_an_edit_outside_the_take_is_refused(model: MotionModel, edited: range) -> None:
-    features = drawn(50, FEATURES)
-    with pytest.raises(UserError, match="choose a range inside"):
-        model.edit(features, model.sample(features, seed=0), edited, seed=1)
-
-
-def test_a_whole_take_may_be_edited(model: MotionModel) -> None:
-    features = drawn(50, FEATURES)
-    take = model.sample(features, seed=0)
-    assert not torch.allclose(model.edit(features, take, range(50), seed=1), take)
-
-
 def test_a_seam_takes_up_what_the_window_before_foresaw(model: MotionModel) -> None:
     """The untrained network does not continue a context; the fade leads over all the same."""
     features, emitted = drawn(100, FEATURES), SETTINGS.window - SETTINGS.look_ahead
@@ -295,7 +270,7 @@ def test_styles_change_a_take_alone_and_among_others() -> None:
         for layer in network.layers:
             torch.nn.init.normal_(layer.self_norm.film.weight, std=0.1)  # type: ignore[union-attr, arg-type]
     styled = MotionModel(
-        network, torch.zeros(CODES), torch.ones(CODES), CONTROLS, drawn(len(CONTROLS), CODES), SETTINGS
+        network, torch.zeros(CODES), torch.ones(CODES), CONTROLS, drawn(len(CONTROLS), CODES), SETTINGS, SPEECH
     )
     features, lively = drawn(100, FEATURES), Style(lips=2.0, recorded=True)
     take = styled.sample(features, seed=3, style=lively)

@@ -14,7 +14,6 @@ from facetalk.errors import UserError
 from facetalk.presets import SPEECH_ENCODER, preset, presets_folder
 from facetalk.speech.whisper_encoder import (
     FEATURE_SIZE,
-    HOP,
     OVERLAP,
     SAMPLES_PER_FEATURE,
     WINDOW,
@@ -26,6 +25,7 @@ from training.convert_whisper import read_ctranslate2
 GOLDEN = Path(__file__).with_name("golden_whisper.npz")
 
 CPU = torch.device("cpu")
+HOP = WINDOW - OVERLAP
 
 
 @pytest.fixture(scope="module")

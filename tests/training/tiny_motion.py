@@ -1,15 +1,18 @@
 """A head and a corpus that hold only what motion training reads, small enough for seconds."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from facetalk.bundle import write_bundle
+from facetalk.speech.feature_kind import FeatureKind
 from training.rig import RIG_CONTROLS
 
 CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
+SPEECH = FeatureKind("ears", 50, FEATURES)
 
 
 def write_head(folder: Path) -> Path:
@@ -60,9 +63,8 @@ def write_corpus(folder: Path) -> Path:
     ]
     manifest = {
         "format": 1,
-        "feature_size": FEATURES,
+        "speech": asdict(SPEECH),
         "controls": RIG_CONTROLS,
-        "rate": 50,
         "sources": ["Made by this test, CC0."],
         "utterances": lines,
     }

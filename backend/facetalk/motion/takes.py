@@ -22,9 +22,7 @@ from facetalk.motion.samplers import KnownFrames, SamplingStep, sample
 from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
-
-MOTION_RATE = 50  # codes per second
-BORDER = 10  # frames over which an edit leads from the frames that stay to the new ones
+from facetalk.speech.feature_kind import FeatureKind
 
 
 class TakeProgress(NamedTuple):
@@ -52,6 +50,7 @@ class MotionModel:
         rig_controls: names of the rig controls that codes stand for.
         rig_to_code: ``[R, E]``, what the codes mean: the head's map from rig weights, as in training.
         settings: the defaults of ``sample`` and ``stream``.
+        speech: the features that it was trained with; its codes have their rate.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class MotionModel:
         rig_controls: Sequence[str],
         rig_to_code: Tensor,
         settings: SamplingSettings,
+        speech: FeatureKind,
     ) -> None:
         self.denoiser = denoiser.eval()
         self.code_mean = code_mean
@@ -69,6 +69,7 @@ class MotionModel:
         self.rig_controls = tuple(rig_controls)
         self.rig_to_code = rig_to_code
         self.settings = settings
+        self.speech = speech
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Self:
@@ -90,7 +91,8 @@ class MotionModel:
         rig_to_code = bundle.tensor("rig_to_code", (len(controls), config.code_size)).float()
         settings = SamplingSettings(**bundle.config["sampling"])
         settings.require_sensible(folder / "manifest.json")
-        return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings)
+        speech = FeatureKind.read(bundle.config.get("speech"), folder / "manifest.json")
+        return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings, speech)
 
     @property
     def knows_styles(self) -> bool:
@@ -153,8 +155,8 @@ class MotionModel:
         """Sample takes of one clip together and hand out their codes window by window.
 
         Args:
-            features: ``[T, D]`` at 50 Hz, or consecutive pieces ``[t, D]`` of it; pieces are asked for when a
-                window needs them and forgotten behind it, so that memory does not grow with the clip.
+            features: ``[T, D]``, of the kind ``speech``, or consecutive pieces ``[t, D]`` of it; pieces are asked for
+                when a window needs them and forgotten behind it, so that memory does not grow with the clip.
             frames: T; needed where ``features`` come in pieces.
             seeds: K takes; the same seed gives bit-equal codes on the same machine, alone or among others.
             guidance: weight of the speech, ``None`` for the bundle's.
@@ -180,59 +182,6 @@ class MotionModel:
         pieces = FeatureReader(iter(features), self.denoiser.config.feature_size)
         sampling = _Sampling(tuple(seeds), guidance, steps, style, known, callback)
         return self._windows(pieces, frames, sampling)
-
-    def edit(
-        self,
-        features: Tensor,
-        codes: Tensor,
-        edited: range,
-        *,
-        seed: int,
-        guidance: float | None = None,
-        steps: int | None = None,
-        style: Style = ANY_STYLE,
-        callback: TakeCallback | None = None,
-    ) -> Tensor:
-        """Sample some frames of a take again.
-
-        The new frames know those around them. Some of the latter are sampled again too, though not kept: where they
-        differ from the old ones, the difference fades out into the new frames, so that no border jumps.
-
-        Args:
-            features: ``[T, D]``.
-            codes: the take ``[T, E]``.
-            edited: the frames to sample again.
-            seed: of the new frames; what else is as for ``stream``.
-
-        Returns:
-            Codes ``[T, E]``, bit-equal outside ``edited``.
-
-        Raises:
-            UserError: the range is empty or not within the take, or a setting is out of range.
-        """
-        frames = len(codes)
-        if not 0 <= edited.start < edited.stop <= frames:
-            raise UserError(
-                f"The frames {edited.start} to {edited.stop} are not within a take of {frames}: choose a range inside."
-            )
-        context = self.settings.context
-        first, last = max(0, edited.start - 2 * context), min(frames, edited.stop + 2 * context)
-        place = torch.arange(first, last, device=codes.device)
-        kept = (place < edited.start - BORDER) | (place >= edited.stop + BORDER)
-        around = codes[first:last]
-        fresh = self.sample(
-            features[first:last],
-            seed=seed,
-            guidance=guidance,
-            steps=steps,
-            style=style,
-            known=KnownFrames(around, kept),
-            callback=callback,
-        )
-        result = codes.clone()
-        inside = slice(edited.start - first, edited.stop - first)
-        result[edited.start : edited.stop] = (fresh + _border_offsets(around - fresh, inside))[inside]
-        return result
 
     def _check(self, frames: int, guidance: float, steps: int, known: KnownFrames | None) -> None:
         size = self.denoiser.config.code_size
@@ -328,17 +277,6 @@ def _cross_fade(foreseen: Tensor, codes: Tensor) -> Tensor:
     share = (torch.arange(frames, device=codes.device) + 1.0) / (frames + 1.0)
     share = (share * share * (3.0 - 2.0 * share))[:, None]
     return torch.cat([torch.lerp(foreseen, codes[:, :frames], share), codes[:, frames:]], dim=1)
-
-
-def _border_offsets(error: Tensor, inside: slice) -> Tensor:
-    """What fades the error of ``[T, E]`` at the last frames before and after a range out into it, ``[T, E]``."""
-    frame = torch.arange(len(error), device=error.device)
-    offsets = torch.zeros_like(error)
-    for border, distance in ((inside.start - 1, frame - inside.start), (inside.stop, inside.stop - 1 - frame)):
-        if 0 <= border < len(error):
-            share = ((distance + 1.0) / (BORDER + 1.0)).clamp(0.0, 1.0)
-            offsets += error[border] * (1.0 - share * share * (3.0 - 2.0 * share))[:, None]
-    return offsets
 
 
 def _window_callback(callback: TakeCallback | None, window: int, windows: int) -> Callable[[SamplingStep], None] | None:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from facetalk.bundle import Bundle, read_bundle
 from facetalk.clip import SAMPLE_RATE
+from facetalk.errors import UserError
+from facetalk.speech.feature_kind import FeatureKind, weights_digest
+from facetalk.speech.overlapping_windows import encode_in_windows
 
 FEATURE_RATE = 50
 FEATURE_SIZE = 768
@@ -19,7 +22,6 @@ SAMPLES_PER_FEATURE = SAMPLE_RATE // FEATURE_RATE
 # then costs a third; neighbouring windows overlap and are cross-faded, so that no seam shows in the features.
 WINDOW = 500
 OVERLAP = 100
-HOP = WINDOW - OVERLAP
 
 _FFT = 400
 _MEL_HOP = 160
@@ -27,17 +29,25 @@ _MEL_PER_FEATURE = SAMPLES_PER_FEATURE // _MEL_HOP
 
 
 class WhisperEncoder:
-    """Speech features of a clip of any length, in bounded memory beyond clip and features."""
+    """Speech features of a clip of any length, in bounded memory beyond clip and features.
 
-    def __init__(self, encoder: nn.Module, mel_filters: Tensor, listen_to: list[int], device: torch.device) -> None:
+    Attributes:
+        kind: what kind of features.
+    """
+
+    def __init__(
+        self, kind: FeatureKind, encoder: nn.Module, mel_filters: Tensor, listen_to: list[int], device: torch.device
+    ) -> None:
         """Use ``load``.
 
         Args:
+            kind: what kind of features.
             encoder: transformers' encoder for ``WINDOW`` positions, without final layer norm.
             mel_filters: ``[mel bands, 201]``.
             listen_to: the blocks whose outputs become the features, counted from 1.
             device: where to compute.
         """
+        self.kind = kind
         self.device = device
         self._encoder = encoder.to(device).eval()
         self._mel_filters = mel_filters.to(device)
@@ -53,6 +63,7 @@ class WhisperEncoder:
         """
         bundle = read_bundle(folder, "speech")
         return cls(
+            whisper_kind(folder),
             _build_encoder(bundle),
             _mel_filters(bundle.config["mel_bands"]),
             bundle.config["listen_to"],
@@ -73,17 +84,13 @@ class WhisperEncoder:
     @torch.no_grad()
     def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
         """The features of a clip in consecutive pieces ``[t, 768]``, each as soon as it is encoded."""
-        total = feature_count(samples)
         peak = self._peak(samples)
-        fade_in = (torch.arange(OVERLAP, device=self.device)[:, None] + 0.5) / OVERLAP
-        tail: Tensor | None = None
-        for start in range(0, max(total - OVERLAP, 1), HOP):
-            features = self._encode_window(samples, start, peak)
-            if tail is not None:
-                features[:OVERLAP] = torch.lerp(tail, features[:OVERLAP], fade_in)
-            tail = features[HOP:]
-            is_last = start + WINDOW >= total
-            yield features[: total - start] if is_last else features[:HOP]
+        yield from encode_in_windows(
+            self.kind.count(len(samples)),
+            WINDOW,
+            OVERLAP,
+            lambda start, stop: self._encode_window(samples, start, peak)[: stop - start],
+        )
 
     def _encode_window(self, samples: NDArray[np.float32], start: int, peak: float) -> Tensor:
         """``[WINDOW, 768]`` of the window that starts at feature ``start``; silence beyond the clip's end."""
@@ -120,9 +127,18 @@ class WhisperEncoder:
         return torch.log10((self._mel_filters @ spectrum.abs().square()).clamp(min=1e-10))
 
 
-def feature_count(samples: NDArray[np.float32]) -> int:
-    """Features of a clip ``[S]``: one for every 320 samples begun."""
-    return -(-len(samples) // SAMPLES_PER_FEATURE)
+def whisper_kind(folder: Path) -> FeatureKind:
+    """What kind of features a speech bundle gives.
+
+    Raises:
+        UserError: its weights cannot be read.
+    """
+    try:
+        return FeatureKind(
+            folder.resolve().name, FEATURE_RATE, FEATURE_SIZE, weights_digest(folder / "weights.safetensors")
+        )
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}): get the bundle again.") from error
 
 
 def _build_encoder(bundle: Bundle) -> nn.Module:
