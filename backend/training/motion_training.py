@@ -2,9 +2,8 @@
 
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,79 +13,19 @@ from torch.nn.utils import clip_grad_norm_
 from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
-from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.schedule import LAST_TIME, add_noise
-from facetalk.motion.style import AMPLITUDES, CONDITIONS, STYLE_SIZE, leave_out
+from facetalk.motion.style import AMPLITUDES, CONDITIONS, leave_out
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
 from training.motion_evaluation import generate_curves, held_out_lines, scores
+from training.motion_recipe import MotionRecipe, TrainingSettings
 from training.rig import RIG_CONTROLS
 
 log = logging.getLogger(__name__)
 
 LICENCE = "MIT"
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Everything that shapes a run.
-
-    The loss is the squared error of codes, of their velocity and of the mouth and lid measures, of the denoiser's
-    answer and of the expectation. Each term is a quadratic of a linear map of the codes, so the best answer stays the
-    same (the posterior mean); the weights only say which errors a small model mends first. The paper: plain squared
-    error, ``velocity = measures = 0``, and no expectation.
-
-    Attributes:
-        minutes: of wall clock, evaluation and checkpoints included.
-        batch: crops per step, on each GPU.
-        window: frames per crop.
-        peak_rate: of learning, after the warm-up.
-        warm_up: share of a phase of the budget in which its rate rises.
-        expectation_share: of the budget, a phase at its start in which audio encoder and expectation are trained. In
-            the second phase they hold still, and the decoder learns to correct them: there they would only grow too
-            fond of the voices of training.
-        weight_decay: of AdamW.
-        average: decay of the weights' moving average, which is what is exported.
-        velocity: weight of the error of frame-to-frame differences.
-        measures: weight of the error of lip height, mouth width and lid openings.
-        energy_power: codes' dimensions count with their standard deviation to this power.
-        audio_dropout: share of crops that hear the null, for classifier-free guidance.
-        style_dropout: share of crops that are not told a condition of their style, each on its own.
-        known_share: share of crops that see some of their frames clean, as windows of long takes and edits
-            do.
-        scale: codes of a crop are multiplied by a factor drawn from this range (the paper's augmentation).
-        shares: of the crops, one for every corpus; by frames where there is none.
-        feature_noise: standard deviation of noise on the normalised speech features.
-        feature_dropout: share of a crop's speech channels that are set to their mean.
-        checkpoint_seconds, evaluation_seconds: between two of each.
-        evaluation_lines: held-out utterances sampled at an evaluation.
-        seed: of weights, batches and noise.
-    """
-
-    minutes: float = 30.0
-    batch: int = 8
-    window: int = 200
-    peak_rate: float = 1e-3
-    warm_up: float = 0.03
-    expectation_share: float = 0.07
-    weight_decay: float = 0.01
-    average: float = 0.998
-    velocity: float = 4.0
-    measures: float = 0.5
-    energy_power: float = 0.5
-    audio_dropout: float = 0.1
-    style_dropout: float = 0.25
-    known_share: float = 0.5
-    scale: tuple[float, float] = (0.85, 1.15)
-    shares: tuple[float, ...] | None = None
-    feature_noise: float = 0.5
-    feature_dropout: float = 0.1
-    checkpoint_seconds: float = 60.0
-    evaluation_seconds: float = 240.0
-    evaluation_lines: int = 12
-    seed: int = 0
 
 
 class MotionTraining:
@@ -103,26 +42,24 @@ class MotionTraining:
         self,
         corpora: list[MotionCorpus],
         space: CodeSpace,
-        sizes: dict[str, Any],
-        settings: TrainingSettings,
+        recipe: MotionRecipe,
         ranks: Ranks,
         precision: torch.dtype,
     ) -> None:
-        self.corpora, self.space, self.settings = corpora, space, settings
+        self.corpora, self.space, self.recipe, self.settings = corpora, space, recipe, recipe.training
         self.ranks, self.device, self.precision = ranks, ranks.device, precision
-        self.frames = TrainingFrames(corpora, space, settings.shares)
+        self.frames = TrainingFrames(corpora, space, self.settings.shares)
         self.speech = common_speech(corpora)
-        sizes = {**sizes, "style_size": STYLE_SIZE}
-        config = DenoiserConfig(space.rig_to_code.shape[1], self.speech.size, **sizes)
+        config = recipe.denoiser_config(space.rig_to_code.shape[1], self.speech.size)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)  # torch's initialisers take no generator
+            torch.manual_seed(self.settings.seed)  # torch's initialisers take no generator
             self.network = MotionDenoiser(config).to(self.device)
         self.averaged = MotionDenoiser(config).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
-            lr=settings.peak_rate,
+            lr=self.settings.peak_rate,
             betas=(0.9, 0.98),
-            weight_decay=settings.weight_decay,
+            weight_decay=self.settings.weight_decay,
         )
         self.step, self.seconds = 0, 0.0
 
@@ -229,7 +166,7 @@ class MotionTraining:
     def model(self) -> MotionModel:
         """The moving average as a model that samples takes."""
         mean, deviation = self.statistics.code_mean, self.statistics.code_deviation
-        settings = SamplingSettings(window=self.settings.window)
+        settings = self.recipe.sampling
         return MotionModel(self.averaged, mean, deviation, RIG_CONTROLS, self.space.rig_to_code, settings, self.speech)
 
     def evaluate(self) -> dict[str, float]:
@@ -318,6 +255,7 @@ class MotionTraining:
             licence=LICENCE,
             attributions=list(sources),
             training={
+                "preset": self.recipe.name,
                 **asdict(self.settings),
                 "steps": self.step,
                 "seconds": round(self.seconds),

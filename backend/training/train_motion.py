@@ -11,16 +11,17 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from facetalk.errors import UserError
-from facetalk.motion.denoiser import DenoiserConfig
 from training.data_parallel import Ranks, training_ranks
 from training.motion_corpus import CodeSpace, MotionCorpus
-from training.motion_training import MotionTraining, TrainingSettings
+from training.motion_recipe import MotionRecipe
+from training.motion_training import MotionTraining
 
 log = logging.getLogger(__name__)
 
@@ -77,22 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(options: argparse.Namespace, ranks: Ranks) -> MotionTraining:
     corpora = [MotionCorpus.load(folder) for folder in options.corpus]
     precision = torch.bfloat16 if ranks.device.type == "cuda" else torch.float32
-    sizes = {
-        "width": options.width,
-        "layers": options.layers,
-        "alignment_half_width": options.alignment,
-        "expects": not options.no_expectation,
-    }
+    recipe = _recipe(options)
+    for folder, corpus in zip(options.corpus, corpora, strict=True):
+        if corpus.speech.rate != recipe.rate:
+            raise UserError(
+                f"{folder} was made with {corpus.speech}, but {recipe.name} needs {recipe.rate} per second: make a "
+                "corpus with another speech encoder (--speech), or choose another --preset."
+            )
     if options.shares is not None and (len(options.shares) != len(corpora) or not min(options.shares) > 0):
         raise UserError("Every corpus needs a share above 0: give as many --shares as corpora.")
-    settings = TrainingSettings(
-        minutes=options.minutes,
-        batch=options.batch,
-        peak_rate=options.peak_rate,
-        shares=None if options.shares is None else tuple(options.shares),
-        seed=options.seed,
-    )
-    training = MotionTraining(corpora, CodeSpace.load(options.head), sizes, settings, ranks, precision)
+    training = MotionTraining(corpora, CodeSpace.load(options.head), recipe, ranks, precision)
     resumed = training.resume(options.run)
     if ranks.leaders(training.step) != training.step:
         raise UserError(
@@ -107,6 +102,26 @@ def _prepare(options: argparse.Namespace, ranks: Ranks) -> MotionTraining:
     return training
 
 
+def _recipe(options: argparse.Namespace) -> MotionRecipe:
+    """The preset, with what the command line changes of it."""
+    recipe = MotionRecipe.load(options.preset)
+    sizes = {"width": options.width, "layers": options.layers, "alignment_half_width": options.alignment}
+    if options.no_expectation:
+        sizes["expects"] = False
+    settings = {"minutes": options.minutes, "batch": options.batch, "peak_rate": options.peak_rate}
+    if options.shares is not None:
+        settings["shares"] = tuple(options.shares)
+    return replace(
+        recipe,
+        denoiser=replace(recipe.denoiser, **_given(sizes)),
+        training=replace(recipe.training, seed=options.seed, **_given(settings)),
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.train_motion", description=__doc__)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="corpus folders")
@@ -115,16 +130,19 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="motion bundle to write")
     # torchrun takes --run for the beginning of an option of its own.
     parser.add_argument("--run", "--run-folder", type=Path, default=Path("work/motion_run"), help="checkpoints and log")
-    parser.add_argument("--minutes", type=float, default=TrainingSettings.minutes, help="wall-clock budget")
-    parser.add_argument("--batch", type=int, default=TrainingSettings.batch, help="crops per step, on each GPU")
+    parser.add_argument(
+        "--preset", default="facetalk-speech", metavar="NAME", help="of presets/trainings, or a .json file like these"
+    )
+    parser.add_argument("--minutes", type=float, help="wall-clock budget (default: the preset's, as all that follow)")
+    parser.add_argument("--batch", type=int, help="crops per step, on each GPU")
     parser.add_argument("--begin-from", type=Path, help="run whose checkpoint a new run begins with")
-    parser.add_argument("--peak-rate", type=float, default=TrainingSettings.peak_rate, help="of learning")
-    parser.add_argument("--width", type=int, default=DenoiserConfig.width)
-    parser.add_argument("--layers", type=int, default=DenoiserConfig.layers)
-    parser.add_argument("--alignment", type=int, default=DenoiserConfig.alignment_half_width, help="mask half width")
+    parser.add_argument("--peak-rate", type=float, help="of learning")
+    parser.add_argument("--width", type=int, help="of the network")
+    parser.add_argument("--layers", type=int, help="of the decoder")
+    parser.add_argument("--alignment", type=int, help="half width of the mask")
     parser.add_argument("--no-expectation", action="store_true", help="let the decoder predict all of the motion")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the run's checkpoint")
     return parser.parse_args(arguments)
 

@@ -9,15 +9,14 @@ import torch
 from facetalk.bundle import read_bundle
 from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.takes import MotionModel
-from tests.training.tiny_motion import CODES, FEATURES, FRAMES, LINES, write_corpus, write_head
+from tests.training.tiny_motion import CODES, FEATURES, FRAMES, LINES, tiny_recipe, write_corpus, write_head
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
-from training.motion_training import MotionTraining, TrainingSettings, draw_known, learning_rate
+from training.motion_training import MotionTraining, draw_known, learning_rate
 from training.train_motion import main
 
 CPU = torch.device("cpu")
-SIZES = {"width": 32, "layers": 2, "alignment_half_width": 1}
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +30,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(corpus: Path, head: Path, expects: bool = False) -> MotionTraining:
-    space = CodeSpace.load(head)
-    settings = TrainingSettings(minutes=1.0, batch=4, window=60, evaluation_lines=2)
-    sizes = {**SIZES, "expects": expects}
-    return MotionTraining([MotionCorpus.load(corpus)], space, sizes, settings, Ranks(CPU), torch.float32)
+    space, recipe = CodeSpace.load(head), tiny_recipe(expects)
+    return MotionTraining([MotionCorpus.load(corpus)], space, recipe, Ranks(CPU), torch.float32)
 
 
 def test_the_command_trains_resumes_and_exports(corpus: Path, head: Path, tmp_path: Path) -> None:
@@ -238,7 +235,7 @@ def test_known_frames_are_drawn_for_their_share_of_crops() -> None:
 
 
 def test_the_rate_rises_and_falls_in_each_phase() -> None:
-    settings = TrainingSettings(minutes=10, warm_up=0.1)
+    settings = replace(tiny_recipe().training, minutes=10, warm_up=0.1)
     for first_phase_ends, begin, end in ((0.0, 0.0, 600.0), (100.0, 0.0, 100.0), (100.0, 100.0, 600.0)):
         rates = [learning_rate(settings, first_phase_ends, begin + share * (end - begin)) for share in (0, 0.05, 0.1)]
         assert rates == sorted(rates)

@@ -1,7 +1,7 @@
 """A head and a corpus that hold only what motion training reads, small enough for seconds."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,22 @@ import torch
 
 from facetalk.bundle import write_bundle
 from facetalk.speech.feature_kind import FeatureKind
+from training.motion_recipe import MotionRecipe
 from training.rig import RIG_CONTROLS
 
 CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
 SPEECH = FeatureKind("ears", 50, FEATURES)
+
+
+def tiny_recipe(expects: bool = False) -> MotionRecipe:
+    """The embedded model's recipe with a small network."""
+    recipe = MotionRecipe.load("facetalk-speech")
+    return replace(
+        recipe,
+        denoiser=replace(recipe.denoiser, width=32, layers=2, alignment_half_width=1, expects=expects),
+        sampling=replace(recipe.sampling, window=60),
+        training=replace(recipe.training, minutes=1.0, batch=4, window=60, evaluation_lines=2),
+    )
 
 
 def write_head(folder: Path) -> Path:

@@ -4,24 +4,25 @@ Without results to write, the second rank fails before its first step, and the f
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
+from tests.training.tiny_motion import tiny_recipe
 from training.data_parallel import Ranks, training_ranks
 from training.motion_corpus import CodeSpace, MotionCorpus
-from training.motion_training import MotionTraining, TrainingSettings
+from training.motion_training import MotionTraining
 
 STEPS = 3
-SIZES = {"width": 32, "layers": 1, "expects": True}
 
 
 def prepared(corpus: Path, head: Path, ranks: Ranks) -> MotionTraining:
     """A run that trains expectation and decoder."""
-    settings = TrainingSettings(minutes=1.0, batch=2, window=40, expectation_share=0.0)
-    space = CodeSpace.load(head)
-    training = MotionTraining([MotionCorpus.load(corpus)], space, SIZES, settings, ranks, torch.float32)
+    recipe, space = tiny_recipe(expects=True), CodeSpace.load(head)
+    recipe = replace(recipe, training=replace(recipe.training, expectation_share=0.0))
+    training = MotionTraining([MotionCorpus.load(corpus)], space, recipe, ranks, torch.float32)
     training.start()
     return training
 
