@@ -61,14 +61,19 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
         blend: Path | None,
         video: Path | None,
         progress: Progress,
-    ) -> None:
+        compact_mm: float | None,
+    ) -> SimpleNamespace:
         for stage in ("speech", "motion", "decode", "blend"):
             time.sleep(0.002)
             progress(stage, 1.0)
-        calls.append(SimpleNamespace(clip=clip, settings=settings, sound=sound, blend=blend, video=video))
+        calls.append(
+            SimpleNamespace(clip=clip, settings=settings, sound=sound, blend=blend, video=video, compact_mm=compact_mm)
+        )
         for path in (blend, video):
             if path is not None:
                 path.write_bytes(b"written")
+        compact = None if compact_mm is None else SimpleNamespace(keys=42, error_mm=0.5 * compact_mm)
+        return SimpleNamespace(frames=250, compact=compact)
 
     animate, export = ModuleType("facetalk.animate"), ModuleType("facetalk.export")
     monkeypatch.setattr(animate, "Animator", QuickAnimator, raising=False)
@@ -99,6 +104,22 @@ def test_help_waits_for_nothing_heavy() -> None:
     assert "facetalk.presets" in imported
     for heavy in ("torch", "numpy", "transformers"):
         assert heavy not in imported
+
+
+def test_a_compact_take_says_how_far_off_it_is(
+    written: list[SimpleNamespace], line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("animate", line, "--blend", tmp_path / "out.blend", "--compact", 0.2) == 0
+    assert written[0].compact_mm == 0.2
+    assert "250 frames as 42 shape keys with curves; no vertex is farther off than 0.100 mm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tolerance", ["0.001", "50", "-1"])
+def test_a_tolerance_that_nobody_can_keep_is_refused(
+    written: list[SimpleNamespace], line: Path, tmp_path: Path, tolerance: str
+) -> None:
+    assert run("animate", line, "--blend", tmp_path / "out.blend", "--compact", tolerance) == 2
+    assert not written
 
 
 def test_animate_hands_everything_on(

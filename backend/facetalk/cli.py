@@ -85,6 +85,15 @@ def animate(
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Denoising steps.")] = None,
+    compact: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            min=0.01,
+            max=10,
+            help="Few shape keys with curves, no vertex farther off than so much (try 0.1).",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
@@ -108,9 +117,16 @@ def animate(
         identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair, style=style
     )
     with _stage_bars() as clock:
-        write_take(animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
+        report = write_take(
+            animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock, compact_mm=compact
+        )
     seconds = {"load models": load_seconds, **clock.seconds}
     _print_summary(seconds, clip.seconds, describe_device(animator.device))
+    if report.compact is not None:
+        OUT.print(
+            f"{report.frames} frames as {report.compact.keys} shape keys with curves; "
+            f"no vertex is farther off than {report.compact.error_mm:.3f} mm."
+        )
     for path in (blend, video):
         if path is not None:
             OUT.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

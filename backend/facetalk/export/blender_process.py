@@ -27,12 +27,17 @@ def require_blender() -> None:
 
 
 class BlenderProcess:
-    """One run of a program of ``blender_addon/`` without a window. Leaving the ``with`` block early kills it."""
+    """One run of a program of ``blender_addon/`` without a window. Leaving the ``with`` block early kills it.
+
+    Attributes:
+        findings: what it said about its work, besides how far it has come.
+    """
 
     def __init__(self, arguments: Sequence[str | Path], program: str = "blender_addon.headless") -> None:
         self._program = program
         self._arguments = [str(argument) for argument in arguments]
         self._resources = ExitStack()
+        self.findings: dict[str, Any] = {}
 
     def __enter__(self) -> "BlenderProcess":
         # a fresh settings folder: the user's own add-ons and preferences must not change the result
@@ -81,7 +86,10 @@ class BlenderProcess:
             content: dict[str, Any] = json.loads(line)
             if "error" in content:
                 raise UserError(content["error"])
-            yield content["done"] / content["total"]
+            if "done" in content:
+                yield content["done"] / content["total"]
+            else:
+                self.findings.update(content)
         if self._process.wait() != 0:
             last_words = self._log.read_text(errors="replace")[-4000:]
             raise RuntimeError(f"Blender ended with status {self._process.returncode}:\n{last_words}")
