@@ -1,4 +1,4 @@
-"""The command line of benchmarks: ``facetalk bench head | motion``.
+"""The command line of benchmarks: ``facetalk bench head | motion | topology``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -73,4 +73,23 @@ def motion(
 
     with one_bar() as progress:
         result = bench_motion(animator, clip, minutes, progress)
+    OUT.print(bench_table(result, describe_device(choose_device(device))))
+
+
+@app.command()
+def topology(
+    speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to a minute.")],
+    identities: Annotated[int, typer.Option(min=1, max=200, help="How many faces: named ones and random ones.")] = 20,
+    device: Device = "auto",
+) -> None:
+    """Measure the template: how it lands on faces, and what becomes of it while they speak."""
+    from facetalk.clip import load_clip
+    from facetalk.device import choose_device, describe_device
+
+    clip = load_clip(speech)
+    animator, _ = load_animator(device)
+    from facetalk.evaluation.topology_bench import bench_table, bench_topology
+
+    with one_bar() as progress:
+        result = bench_topology(animator, clip, identities, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))

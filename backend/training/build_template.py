@@ -2,8 +2,9 @@
 
 The skin is MakeHuman's hm08 head (CC0), fitted once to the average head in canonical pose: edge loops of the lips and
 contours of the eye openings are matched curve to curve, a few points of nose, ears, chin and skull point to point, and
-the rest follows the surface. Eyeballs are new all-quad spheres; teeth, gums, tongue, brows and the hair styles are
-remeshed from the neural head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity.
+the rest follows the surface. Then it settles on the neural surface, lips and lids on the neural head's own lines.
+Eyeballs are new all-quad spheres, gums and tongue the kit's own sheet; teeth, brows and the hair styles are
+made on the neural head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity.
 """
 
 import argparse
@@ -18,26 +19,29 @@ from scipy.spatial import cKDTree
 
 from facetalk.bundle import write_bundle
 from facetalk.evaluation.crossings import sphere
+from facetalk.head.contact import LIDS
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.topology.quad_relaxation import Surface, part_surface, project, relax
 from training.ict_heads import IctHeads
 from training.makehuman import MakeHuman, load_makehuman
-from training.quad_parts import eyeball, shrink_wrap, voxel_quads
+from training.quad_parts import eyeball, voxel_quads
+from training.quad_strips import without_triangles
 from training.skin_fit import SkinFit, closed_mouth, cut_neck, mouth_lining, skin_landmarks, skin_mobility
+from training.skin_guides import skin_guides, without_corners
 from training.template_paint import face_groups, paint_skin
+from training.tooth_crowns import tooth_crowns
 from training.training_heads import BROWS, PARTS
+from training.untangling import untangled
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-PART_QUADS = {"mouth": 1500, "brows": 1800}
+BROW_QUADS = 1800
 HAIR_QUADS = {"curls": 28_000, "afro": 28_000}  # the others have broader locks
 STRAIGHT_HAIR_QUADS = 14_000
 HAIR_RESOLUTION = 224
 HAIR_COLOR = (0.075, 0.042, 0.022)  # linear
-CROWN_HEIGHT = 0.046  # head units, a little of it in the gum
-FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 6, 4  # quads along a side of a tooth's box
-FRONT_TEETH_WITHIN = 0.075  # head units from the midline: incisors and canines
 PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums", "brows": "brows"}
 PART_COLORS = {
     "sclera": (0.84, 0.83, 0.80, 1.0),
@@ -64,57 +68,77 @@ class Piece:
     colors: Array
 
 
-def remesh_part(head: Head, part: str, heads: IctHeads, canonical: Array, resolution: int) -> tuple[Array, Indices]:
-    """One part of the average neural head as quads: teeth one by one, the rest by voxels."""
-    channel = head.parts.index(part)
-    average = head.identity("average")
-
-    def distance(points: torch.Tensor) -> torch.Tensor:
-        return head.signed_distance(points, average)[:, channel]
-
-    if part not in heads.teeth:
-        mesh = marching_cubes(distance, head.box, resolution)
-        return voxel_quads(*_components(mesh, 2 if part == "brows" else 1), PART_QUADS[part])
-    vertices: list[Array] = []
-    quads: list[Indices] = []
-    for tooth in heads.teeth[part]:
-        low, high = canonical[tooth].min(axis=0), canonical[tooth].max(axis=0)
-        # Roots never show: all quads go to the crown.
-        if part == "upper_teeth":
-            high[1] = min(high[1], low[1] + CROWN_HEIGHT)
-        else:
-            low[1] = max(low[1], high[1] - CROWN_HEIGHT)
-        side = FRONT_TOOTH_SIDE if abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN else BACK_TOOTH_SIDE
-        own, faces = shrink_wrap(lambda points: distance(torch.from_numpy(points).float()).numpy(), low, high, side)
-        quads.append(faces + sum(len(each) for each in vertices))
-        vertices.append(own)
-    return np.concatenate(vertices), np.concatenate(quads)
+def brows(head: Head, resolution: int) -> tuple[Array, Indices]:
+    """Both brows of the average neural head, remeshed by voxels and settled on their surface."""
+    surface = _average_surface(head, BROWS)
+    mesh = marching_cubes(lambda points: surface(points)[0], head.box, resolution)
+    vertices, quads = voxel_quads(*_components(mesh, 2), BROW_QUADS)
+    return relax(vertices, quads, surface), quads
 
 
-def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tuple[list[Piece], SkinFit, Indices]:
-    """All pieces of the template, the skin first, and the MakeHuman numbers of the skin's vertices."""
+def gums_and_tongue(head: Head, heads: IctHeads, canonical: Array) -> tuple[Array, Indices]:
+    """The kit's own sheet of gums, palate and tongue in quads alone, settled on the average neural head."""
+    faces = heads.mouth_quads
+    used, compact = np.unique(faces[faces >= 0], return_inverse=True)
+    rows = np.full(faces.shape, -1)
+    rows[faces >= 0] = compact
+    start, quads = without_triangles(canonical[used], rows)
+    landed = relax(start, quads, _average_surface(head, "mouth"), two_sided=True)
+    return untangled(start, landed, quads), quads
+
+
+def teeth(head: Head, heads: IctHeads, canonical: Array, row: str) -> tuple[Array, Indices]:
+    """The crowns of a row of teeth of the average neural head."""
+    surface = _average_surface(head, row)
+
+    def distance(points: Array) -> Array:
+        return surface(torch.from_numpy(points).float())[0].double().numpy()
+
+    return tooth_crowns(heads, canonical, row, distance)
+
+
+def _average_surface(head: Head, part: str) -> Surface:
+    return part_surface(head, head.identity("average"), head.parts.index(part))
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Which of MakeHuman's vertices the skin's are ``[V]``, and which of the skin's are on lines of lips or lids."""
+
+    makehuman: Indices
+    feature_edges: Indices
+
+
+def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tuple[list[Piece], SkinFit, Numbering]:
+    """All pieces of the template, the skin first."""
     fit = SkinFit(human, heads)
     vertices = fit.fit()
     vertices, kept = cut_neck(fit, vertices)
     used, compact = np.unique(fit.quads[kept], return_inverse=True)
-    skin = vertices[used]
+    quads = compact.reshape(-1, 4)
+    rows = {int(number): row for row, number in enumerate(fit.kept[used])}
+    guides = skin_guides(fit, head, vertices[used], quads, rows)
+    kept_to = [without_corners(guide, vertices[used]) if name in LIDS else guide for name, guide in guides.items()]
+    landed = relax(vertices[used], quads, _average_surface(head, "skin"), kept_to)
+    skin = untangled(landed, landed, quads)
     closed = closed_mouth(fit, skin)
     inside = mouth_lining(fit, skin)
-    materials = np.full(int(kept.sum()), "skin")
-    pieces = [
-        Piece(skin, compact.reshape(-1, 4), fit.uv[kept], 0, materials, paint_skin(closed, heads.neutral, inside))
-    ]
+    materials = np.full(len(quads), "skin")
+    pieces = [Piece(skin, quads, fit.uv[kept], 0, materials, paint_skin(closed, heads.neutral, inside))]
     for side in ("left", "right"):
-        pieces.append(_eyeball_piece(fit.canonical, heads, side))
-    for part in PART_MATERIALS:
-        own, quads = remesh_part(head, part, heads, fit.canonical, resolution)
-        pieces.append(_part_piece(part, own, quads, heads, fit.canonical))
-    return pieces, fit, fit.kept[used]
+        pieces.append(_eyeball_piece(head, fit.canonical, heads, side))
+    parts = {row: teeth(head, heads, fit.canonical, row) for row in ("upper_teeth", "lower_teeth")}
+    parts |= {"mouth": gums_and_tongue(head, heads, fit.canonical), BROWS: brows(head, resolution)}
+    pieces += [_part_piece(part, *mesh, heads, fit.canonical) for part, mesh in parts.items()]
+    features = [guide.vertices for name, guide in guides.items() if name != "neck"]
+    return pieces, fit, Numbering(fit.kept[used], np.unique(np.concatenate(features)))
 
 
-def _eyeball_piece(canonical: Array, heads: IctHeads, side: str) -> Piece:
+def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str) -> Piece:
     centre, radius = sphere(canonical[heads.eyes[side]])
-    vertices, quads, materials, uv = eyeball(centre, radius, heads.gaze(canonical, side))
+    ball, quads, materials, uv = eyeball(centre, radius, heads.gaze(canonical, side))
+    # The rings of pupil and iris are round: they only gain the neural eyeball's bulge.
+    vertices = project(torch.from_numpy(ball).float(), _average_surface(head, "eyeballs")).double().numpy()
     colors = np.tile(PART_COLORS["sclera"], (len(vertices), 1))
     for name in ("iris", "pupil"):
         colors[np.unique(quads[materials == name])] = PART_COLORS[name]
@@ -137,7 +161,7 @@ def _part_piece(part: str, vertices: Array, quads: Indices, heads: IctHeads, can
 
 
 def write_template(
-    output: Path, pieces: list[Piece], fit: SkinFit, numbers: Indices, hair: dict[str, torch.Tensor]
+    output: Path, pieces: list[Piece], fit: SkinFit, numbers: Numbering, hair: dict[str, torch.Tensor]
 ) -> None:
     """Join the pieces and write the topology bundle."""
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
@@ -147,12 +171,9 @@ def write_template(
     materials = list(dict.fromkeys(named.tolist()))
     parts = np.concatenate([np.full(len(piece.vertices), piece.part) for piece in pieces])
     skin = pieces[0].vertices
-    landmarks = skin_landmarks(fit, skin, numbers)
+    landmarks = skin_landmarks(fit, skin, numbers.makehuman)
     groups = face_groups(closed_mouth(fit, skin), fit.heads, skin, fit.canonical)
-    index = {int(number): row for row, number in enumerate(numbers)}
-    pairs = fit.correspondences
-    curves = [index[int(fit.kept[vertex])] for vertex in pairs.vertices[pairs.exact]]
-    groups["feature_edges"] = np.array(sorted(curves))
+    groups["feature_edges"] = numbers.feature_edges
     for name in ("eyeballs", "upper_teeth", "lower_teeth"):
         groups[name] = np.flatnonzero(parts == PARTS.index(name))
     for material in ("gums", "tongue", "brows"):

@@ -62,6 +62,7 @@ class IctHeads:
         vertices_of: part name -> vertex indices into the kit's numbering.
         triangles_of: part name -> triangles ``[F, 3]`` in the kit's numbering; every part is watertight.
         skin_quads: the skin's faces ``[Q, 4]``; a triangle has -1 in its last column.
+        mouth_quads: those of gums, palate and tongue, an open sheet.
         mouth_socket: the skin's vertices inside the mouth.
         eye_sockets: the skin's vertices behind the lids.
         teeth: jaw's part name -> its teeth, each as kit vertices.
@@ -89,6 +90,8 @@ class IctHeads:
         self.controls: Array = np.stack([shapes[name] for name in RIG_CONTROLS])
         self.vertices_of, self.triangles_of = self._split_parts()
         self.skin_quads: Indices = self._quads[self._quads.max(axis=1) < ranges["eye_socket_right"][1]]
+        mouth = np.arange(*ranges["gums_and_tongue"])
+        self.mouth_quads: Indices = self._quads[np.isin(self._quads[:, 0], mouth)]
         self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
         self.eye_sockets: Indices = np.arange(ranges["eye_socket_left"][0], ranges["eye_socket_right"][1])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}

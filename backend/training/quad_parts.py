@@ -1,6 +1,4 @@
-"""Quad meshes for the parts a base mesh does not have in good quality: eyeballs, teeth, gums and tongue."""
-
-from collections.abc import Callable
+"""Quad meshes for the parts a base mesh does not have in good quality: eyeballs, spheres to blow up, volumes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,36 +74,6 @@ def box_sphere(side: int) -> tuple[Array, Indices]:
     _, first, joined = np.unique(points.round(6), axis=0, return_index=True, return_inverse=True)
     directions = points[first]
     return directions / np.linalg.norm(directions, axis=1, keepdims=True), joined.ravel()[quads]
-
-
-def shrink_wrap(
-    distance: Callable[[Array], Array], low: Array, high: Array, side: int, samples: int = 48
-) -> tuple[Array, Indices]:
-    """A box sphere blown up from the middle of a box to the first surface it meets, or to the box.
-
-    Args:
-        distance: signed distance ``[N]`` of points ``[N, 3]``, negative inside.
-        low, high: corners of the box ``[3]``; what lies outside it belongs to a neighbour.
-        side: quads along a side of the box sphere.
-        samples: steps along every ray.
-
-    Returns:
-        Vertices ``[V, 3]`` and quads ``[Q, 4]``.
-    """
-    directions, quads = box_sphere(side)
-    centre, half = 0.5 * (low + high), 0.5 * (high - low)
-    # From sphere to box: rays end where they leave it.
-    rays = directions * half / np.abs(directions).max(axis=1, keepdims=True)
-    steps = np.linspace(0.0, 1.0, samples)
-    points = centre + steps[:, None, None] * rays
-    values = distance(points.reshape(-1, 3)).reshape(samples, -1)
-    outside = values > 0.0
-    hit = np.where(outside.any(axis=0), outside.argmax(axis=0), samples - 1)
-    column = np.arange(len(rays))
-    before, after = values[np.maximum(hit - 1, 0), column], values[hit, column]
-    crossing = np.where(after > 0.0, before / np.minimum(before - after, -1e-9), 1.0)
-    reach = (np.maximum(hit - 1, 0) + np.clip(crossing, 0.0, 1.0)) / (samples - 1)
-    return centre + reach[:, None] * rays, quads
 
 
 def voxel_quads(vertices: Array, triangles: Indices, faces: int) -> tuple[Array, Indices]:
