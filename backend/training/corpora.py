@@ -19,11 +19,12 @@ import torch
 
 from facetalk import presets
 from facetalk.errors import UserError
-from facetalk.speech.whisper_encoder import WhisperEncoder
+from facetalk.speech.feature_kind import FeatureKind
+from facetalk.speech.speech_encoder import feature_kind, load_encoder
 from training.corpus_assembly import assemble
 from training.corpus_table import corpus_table
 from training.face_layer import add_faces
-from training.feature_layer import Encoder, add_features
+from training.feature_layer import Encoder, add_features, settle_speech
 from training.speech_layer import Share, add_speech
 from training.voice_catalogue import CATALOGUE
 
@@ -35,6 +36,7 @@ def build_corpus(
     shares: Sequence[Share],
     copies: int,
     seed: int,
+    speech: FeatureKind,
     encoder: Callable[[], Encoder],
     layers: Sequence[str] = LAYERS,
 ) -> None:
@@ -45,22 +47,25 @@ def build_corpus(
         shares: voices, and how much of each.
         copies: how often every sentence comes, each time in another line, manner and recording.
         seed: of every draw.
+        speech: what kind of features ``encoder`` gives.
         encoder: called when there is sound to encode.
         layers: which of `LAYERS` to work on; with the faces the corpus is assembled.
 
     Raises:
-        UserError: nothing is asked for, a package is missing, or the folder holds another corpus.
+        UserError: nothing is asked for, a package is missing, or the folder holds another corpus or other features.
     """
     if not shares or copies < 1 or any(not share.minutes > 0 for share in shares):
         raise UserError("The corpus would be empty: ask for voices, minutes above 0 and at least one copy.")
     # Asked before work starts: a voice that is not installed says so here.
     voices = [share.voice.description for share in shares]
+    if "features" in layers:
+        settle_speech(folder / "features", speech)
     for share, voice in zip(shares, voices, strict=True):
-        speech, features, faces = (folder / layer / voice.name for layer in LAYERS)
+        spoken, features, faces = (folder / layer / voice.name for layer in LAYERS)
         if "speech" in layers:
-            add_speech(speech, share, seed)
+            add_speech(spoken, share, seed)
         if "features" in layers:
-            add_features(speech, features, share.minutes, copies, seed, encoder)
+            add_features(spoken, features, share.minutes, copies, seed, encoder)
         if "faces" in layers:
             add_faces(features, faces, voice.alphabet, seed)
     if "faces" in layers:
@@ -93,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--copies", type=int, default=1, help="of every sentence, each altered anew (default 1)")
     parser.add_argument("--layers", nargs="+", choices=LAYERS, default=LAYERS, help="what to work on (default all)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another corpus (default 0)")
+    parser.add_argument(
+        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
@@ -100,13 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(corpus_table(options.folder) + "\n")
             return
         shares = chosen_shares(options.voices, options.minutes)
-        build_corpus(options.folder, shares, options.copies, options.seed, _encoder, options.layers)
+        folder = options.speech or presets.preset(presets.SPEECH_ENCODER)
+        build_corpus(
+            options.folder,
+            shares,
+            options.copies,
+            options.seed,
+            feature_kind(folder),
+            lambda: load_encoder(folder, torch.device("cpu")),
+            options.layers,
+        )
     except UserError as error:
         sys.exit(str(error))
-
-
-def _encoder() -> Encoder:
-    return WhisperEncoder.load(presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
 
 
 if __name__ == "__main__":

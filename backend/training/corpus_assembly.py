@@ -1,7 +1,7 @@
 """The layers of a corpus joined into what training maps into memory: two arrays and a manifest."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.speech.whisper_encoder import FEATURE_RATE, FEATURE_SIZE
 from training.face_layer import articulation_version, is_current
-from training.feature_layer import finished_parts, listing, read_lines
+from training.feature_layer import FACE_RATE, finished_parts, layer_speech, listing, read_lines
 from training.files import read_json, write_json, write_whole
 from training.lines import NO_SPEECH
+from training.resampling import at_rate
 from training.rig import RIG_CONTROLS
 from training.sentences import SOURCE
 from training.speech_layer import is_held_out, read_voice
@@ -57,25 +57,27 @@ def assemble(folder: Path, seed: int) -> None:
     same_parts = manifest.exists() and read_json(manifest)["parts"] == names
     # Without a manifest nobody reads arrays that are being replaced.
     manifest.unlink(missing_ok=True)
+    speech = layer_speech(folder / "features")
     frames = sum(len(_array(folder / "features", part)) for part in parts)
     if not (same_parts and (folder / "features.npy").exists()):
-        _join(folder / "features.npy", folder / "features", parts, (frames, FEATURE_SIZE))
-    _join(folder / "rig_weights.npy", folder / "faces", parts, (frames, len(RIG_CONTROLS)))
+        heard = (_array(folder / "features", part) for part in parts)
+        _join(folder / "features.npy", heard, (frames, speech.size))
+    faces = (_faces(folder, part, speech.rate) for part in parts)
+    _join(folder / "rig_weights.npy", faces, (frames, len(RIG_CONTROLS)))
     sources = [f"{voice.engine}: {voice.licence}" for voice in voices.values()]
     content = {
         "format": FORMAT,
         "seed": seed,
         "articulation": articulation_version(),
         "controls": list(RIG_CONTROLS),
-        "feature_size": FEATURE_SIZE,
-        "rate": FEATURE_RATE,
+        "speech": asdict(speech),
         "sources": [*dict.fromkeys(sources), *OWN_SOURCES],
         "voices": {name: asdict(voice) for name, voice in voices.items()},
         "parts": names,
         "utterances": list(_utterances(folder, parts)),
     }
     write_json(manifest, content)
-    log.info("%s: %.2f hours", folder, frames / FEATURE_RATE / 3600)
+    log.info("%s: %.2f hours", folder, frames / speech.rate / 3600)
 
 
 def _utterances(folder: Path, parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
@@ -95,23 +97,49 @@ def _utterances(folder: Path, parts: Sequence[Part]) -> Iterator[dict[str, Any]]
                 "split": split,
                 "copy": part.copy,
                 "start": start,
-                **{key: line[key] for key in ("frames", "text", "manner", "emotion", "strength", "treatment")},
+                "frames": _features(line),
+                **{key: line[key] for key in ("text", "manner", "emotion", "strength", "treatment")},
                 "style": style,
             }
-            start += line["frames"]
+            start += _features(line)
 
 
-def _join(path: Path, layer: Path, parts: Sequence[Part], shape: tuple[int, int]) -> None:
-    """Copy the parts' arrays one after another into one float16 array of ``shape``, one in memory at a time."""
+def _features(line: dict[str, Any]) -> int:
+    """Features of a line; before there was a choice of encoders, they had the rate of faces."""
+    return int(line.get("features", line["frames"]))
+
+
+def _faces(folder: Path, part: Part, rate: int) -> NDArray[np.float16]:
+    """The rig weights of a part in step with its features."""
+    weights = _array(folder / "faces", part)
+    if rate == FACE_RATE:
+        return weights
+    lines = read_lines(folder / "features" / part.voice, part.number, part.copy)
+    ends = np.cumsum([line["frames"] for line in lines])
+    faces = np.split(weights, ends[:-1])
+    return np.concatenate(
+        [at_rate(face, FACE_RATE, rate, _features(line)) for face, line in zip(faces, lines, strict=True)]
+    )
+
+
+def _join(path: Path, arrays: Iterable[NDArray[np.float16]], shape: tuple[int, int]) -> None:
+    """Copy arrays one after another into one float16 array of ``shape``, one in memory at a time.
+
+    Raises:
+        UserError: they do not add up to it.
+    """
     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
 
     def write(file: BinaryIO) -> None:
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-        for part in parts:
-            array = _array(layer, part)
+        rows = 0
+        for array in arrays:
+            rows += len(array)
             if array.shape[1] != shape[1]:
-                raise UserError(f"{layer / part.voice} has arrays of another width: delete it and build it again.")
+                raise UserError(f"The parts of {path} differ in width: delete the folder and build the corpus again.")
             file.write(np.ascontiguousarray(array).tobytes())
+        if rows != shape[0]:
+            raise UserError(f"The parts of {path} differ in length: delete the folder and build the corpus again.")
 
     write_whole(path, write)
 

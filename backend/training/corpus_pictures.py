@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
-from facetalk.speech.whisper_encoder import FEATURE_RATE
 from training.face_layer import face
-from training.feature_layer import part_lines, read_lines
+from training.feature_layer import FACE_RATE, part_lines, read_lines
 from training.files import read_json
 from training.phone_prominence import prominent_phones
 from training.phones import PAUSE, Phone
@@ -86,7 +85,7 @@ def draw(picture: Picture, path: Path) -> None:
             above.axvline(phone.start, color="cyan", linewidth=0.8)
             middle = (phone.start + phone.end) / 2
             above.text(middle, 7600, phone.name, color="white", ha="center", clip_on=True, fontsize=13)
-    times = np.arange(len(picture.weights)) / FEATURE_RATE
+    times = np.arange(len(picture.weights)) / FACE_RATE
     for name in CURVES:
         below.plot(times, picture.weights[:, RIG_CONTROLS.index(name)], label=name)
     above.set(title=picture.title, xlim=(start, start + SHOWN_SECONDS), ylim=(0, 8000), ylabel="Hz")

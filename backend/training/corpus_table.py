@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facetalk.speech.whisper_encoder import FEATURE_RATE
-from training.feature_layer import read_lines
+from facetalk.speech.feature_kind import FeatureKind
+from training.feature_layer import FACE_RATE, read_lines
 from training.files import read_json
 from training.lines import NO_SPEECH
 from training.phone_prominence import spelling
@@ -55,7 +55,8 @@ def corpus_table(folder: Path) -> str:
         group.row(engine, language, ", ".join(sorted(group.voices, key=lambda name: name.strip("*"))))
         for (engine, language), group in sorted(groups.items())
     ]
-    manners = _manners(manifest["utterances"])
+    speech = FeatureKind.read(manifest.get("speech"), folder / "manifest.json")
+    manners = _manners(manifest["utterances"], speech.rate)
     return "\n".join([_HEAD, *rows, _total(groups.values()), "", *manners, "", *_licences(voices.values())])
 
 
@@ -69,7 +70,7 @@ def _add_lines(group: _Group, lines: Iterable[dict[str, Any]], voice: VoiceDescr
     for line in lines:
         if line["manner"] == NO_SPEECH:
             continue
-        group.sound += line["frames"] / FEATURE_RATE
+        group.sound += line["frames"] / FACE_RATE
         for symbol, start, end, _ in line["segments"]:
             if symbol != SILENCE:
                 group.spoken += end - start
@@ -87,14 +88,14 @@ def _total(groups: Iterable[_Group]) -> str:
     return total.row("all", "", f"{len(total.voices)} voices")
 
 
-def _manners(utterances: Sequence[dict[str, Any]]) -> list[str]:
+def _manners(utterances: Sequence[dict[str, Any]], rate: int) -> list[str]:
     """Hours by manner of speaking, of further copies, and by split."""
     hours: dict[str, float] = defaultdict(float)
     for entry in utterances:
         kinds = [entry["manner"], "held out" if entry["split"] == "held_out" else "for training"]
         kinds += ["further copies of the same speech"] if entry["copy"] else []
         for kind in kinds:
-            hours[kind] += entry["frames"] / FEATURE_RATE / 3600
+            hours[kind] += entry["frames"] / rate / 3600
     rows = [f"| {kind} | {amount:.2f} |" for kind, amount in sorted(hours.items())]
     return ["| of these lines, and of silence and noise | h |", "| --- | --- |", *rows]
 

@@ -1,14 +1,16 @@
 """The corpus' second layer: lines composed of the first layer's speech, and the speech features of their sound.
 
 ``features/<voice>/`` holds, for every part of the voice's speech and every copy of it, ``00000-0.npy``, float16
-``[N, 768]`` at 50 Hz, one line after the other, and ``00000-0.json``, written last: the lines with their segments, and
-what was done to them. The sound itself is not kept: speech, seed, part and copy bring it back (`part_lines`).
+``[N, D]``, one line after the other, and ``00000-0.json``, written last: the lines with their segments, and what was
+done to them. The sound itself is not kept: speech, seed, part and copy bring it back (`part_lines`). What kind the
+features are of is in ``features/speech.json``; where there is none, they are the embedded encoder's.
 """
 
 import logging
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,20 +18,51 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facetalk.clip import SAMPLE_RATE
+from facetalk.errors import UserError
+from facetalk.speech.feature_kind import FeatureKind
 from training.files import read_json, write_array, write_json
 from training.lines import Line, compose_lines
 from training.speech_layer import first_parts, read_part, read_voice
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FACE_RATE = 50  # of the third layer, whatever the features' is
+SPEECH = "speech.json"
 
 
 class Encoder(Protocol):
-    """What turns samples into speech features, such as `WhisperEncoder`."""
+    """What turns samples into speech features: a `SpeechEncoder` that need not stream."""
+
+    @property
+    def kind(self) -> FeatureKind:
+        """What kind of features."""
 
     def encode(self, samples: NDArray[np.float32]) -> torch.Tensor:
-        """Features ``[ceil(S / 320), 768]`` of samples ``[S]``."""
+        """Features ``[kind.count(S), D]`` of samples ``[S]``."""
+
+
+def settle_speech(layer: Path, kind: FeatureKind) -> None:
+    """Note what kind of features a corpus has, before its first.
+
+    Raises:
+        UserError: it has features of another kind.
+    """
+    if not any(layer.glob("*/*.json")):
+        write_json(layer / SPEECH, asdict(kind))
+    settled = layer_speech(layer)
+    if not settled.matches(kind):
+        raise UserError(f"{layer} holds features of {settled}, not of {kind}: choose another folder for the corpus.")
+
+
+def layer_speech(layer: Path) -> FeatureKind:
+    """What kind of features a corpus has.
+
+    Raises:
+        UserError: the note is damaged.
+    """
+    path = layer / SPEECH
+    return FeatureKind.read(read_json(path) if path.exists() else None, path)
 
 
 def add_features(
@@ -92,7 +125,7 @@ def _write_part(features: Path, number: int, copy: int, lines: Sequence[Line], e
     heard = list(_encoded(lines, encoder))
     write_array(feature_file(features, number, copy), np.concatenate(heard))
     entries = [
-        _entry(line, f"{features.name}-{number:05d}-{copy}-{index:02d}", len(each))
+        {**_entry(line, f"{features.name}-{number:05d}-{copy}-{index:02d}"), "features": len(each)}
         for index, (line, each) in enumerate(zip(lines, heard, strict=True))
     ]
     write_json(listing(features, number, copy), {"lines": entries})
@@ -103,7 +136,8 @@ def _encoded(lines: Sequence[Line], encoder: Encoder) -> Iterator[NDArray[np.flo
         yield encoder.encode(line.samples).cpu().numpy().astype(np.float16)
 
 
-def _entry(line: Line, name: str, frames: int) -> dict[str, Any]:
+def _entry(line: Line, name: str) -> dict[str, Any]:
+    """What a listing says of a line; ``frames`` are its face's, at 50 Hz."""
     segments = [
         [each.symbol, round(each.start, 4), round(each.end, 4), round(level, 1)]
         for each, level in zip(line.segments, line.levels_db, strict=True)
@@ -111,7 +145,7 @@ def _entry(line: Line, name: str, frames: int) -> dict[str, Any]:
     treatment = {key: round(value, 4) if isinstance(value, float) else value for key, value in line.treatment.items()}
     return {
         "name": name,
-        "frames": frames,
+        "frames": -(-len(line.samples) * FACE_RATE // SAMPLE_RATE),
         "text": line.text,
         "manner": line.manner,
         "emotion": line.emotion.feeling,

@@ -7,12 +7,11 @@ the phones that are heard. See "Real lips" in ``docs/training.md``.
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,12 +24,11 @@ from facetalk.capture.performance import MAPPED, RATE, capture
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.head.head import Head
-from facetalk.speech.whisper_encoder import FEATURE_SIZE, WhisperEncoder
+from facetalk.speech.speech_encoder import load_encoder
 from facetalk.topology.template import Template
 from training import augmentation, tongue_motion
 from training.aligned_recordings import load_sentences
-from training.corpus_assembly import FORMAT
-from training.feature_layer import Encoder
+from training.corpus_writer import Recorded, require_new, write_corpus
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
 from training.tracked_recordings import Recordings, load_recordings
@@ -179,46 +177,20 @@ def _altered(piece: Piece, generator: np.random.Generator) -> tuple[Piece, dict[
     return Piece(samples, weights), {"vocal_tract": factor, **recording}
 
 
-def write_corpus(output: Path, utterances: Iterator[Line], encoder: Encoder) -> None:
-    """Encode the lines and write the corpus folder, the manifest last; holds the corpus in memory."""
-    features, weights, entries, start = [], [], [], 0
+def recorded(utterances: Iterator[Line]) -> Iterator[Recorded]:
+    """The utterances as a corpus has them."""
     for line in utterances:
-        heard = encoder.encode(line.piece.samples).cpu().numpy().astype(np.float16)
-        features.append(heard)
-        weights.append(line.piece.weights[: len(heard)].astype(np.float16))
-        entries.append(_entry(line, start, len(heard)))
-        start += len(heard)
-        if len(entries) % 50 == 0:
-            log.info("%d lines, %.1f minutes", len(entries), start / RATE / 60)
-    output.mkdir(parents=True, exist_ok=True)
-    np.save(output / "features.npy", np.concatenate(features))
-    np.save(output / "rig_weights.npy", np.concatenate(weights))
-    manifest = {
-        "format": FORMAT,
-        "controls": list(RIG_CONTROLS),
-        "feature_size": FEATURE_SIZE,
-        "rate": RATE,
-        "sources": SOURCES,
-        "utterances": entries,
-    }
-    partial = output / "manifest.partial"
-    partial.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    partial.replace(output / "manifest.json")
-
-
-def _entry(line: Line, start: int, frames: int) -> dict[str, Any]:
-    return {
-        "name": line.name,
-        "voice": VOICE,
-        "text": line.text,
-        "language": "en",
-        "source": "GRID s1",
-        "recorded": True,
-        "split": line.split,
-        "start": start,
-        "frames": frames,
-        "recording": line.recording,
-    }
+        entry = {
+            "name": line.name,
+            "voice": VOICE,
+            "text": line.text,
+            "language": "en",
+            "source": "GRID s1",
+            "recorded": True,
+            "split": line.split,
+            "recording": line.recording,
+        }
+        yield Recorded(line.piece.samples, line.piece.weights, entry)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -231,19 +203,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--copies", type=int, default=COPIES, help="joined and altered copies of every sentence")
     parser.add_argument("--seed", type=int, default=0, help="of every draw")
+    parser.add_argument(
+        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        if (options.output / "manifest.json").exists():
-            raise UserError(f"{options.output} already holds a corpus: delete it or choose another folder.")
+        require_new(options.output)
         recordings = load_recordings(options.data)
         model, template = Head.load(options.head, torch.device("cpu")), Template.load(presets.preset(presets.TOPOLOGY))
         head = FittedHead(model, template, model.identity("average"), MAPPED)
-        encoder = WhisperEncoder.load(presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
+        speech = options.speech or presets.preset(presets.SPEECH_ENCODER)
+        encoder = load_encoder(speech, torch.device("cpu"))
         weights = fit_faces(recordings, head)
         sentences = {each.name: each.phones for each in load_sentences(options.data)}
         log.info("%d of %d tongues move", move_tongues(weights, recordings.names, sentences), len(weights))
-        write_corpus(options.output, lines(recordings, weights, options.copies, options.seed), encoder)
+        utterances = recorded(lines(recordings, weights, options.copies, options.seed))
+        write_corpus(options.output, utterances, encoder, SOURCES)
     except UserError as error:
         log.error("%s", error)
         return 1

@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
-from facetalk.speech.whisper_encoder import FEATURE_SIZE
+from facetalk.speech.feature_kind import FeatureKind
 from training.voices import Segment, Speech, UnspeakableError, VoiceDescription, closed
+
+SIZE = 12  # of the encoder's features
 
 
 def babble(text: str, stretch: float) -> Speech:
@@ -53,7 +55,8 @@ class Babbler:
 class LoudnessEncoder:
     """Features that hold the loudness of each 20 ms; counts its calls and fails when told to."""
 
-    def __init__(self, interrupted_at: int = -1) -> None:
+    def __init__(self, interrupted_at: int = -1, rate: int = 50) -> None:
+        self.kind = FeatureKind("loudness", rate, SIZE)
         self.calls = 0
         self.interrupted_at = interrupted_at
 
@@ -65,4 +68,6 @@ class LoudnessEncoder:
         padded = np.zeros(frames * 320, np.float32)
         padded[: len(samples)] = samples
         loudness = np.sqrt((padded.reshape(frames, 320) ** 2).mean(axis=1))
-        return torch.from_numpy(np.repeat(loudness[:, None], FEATURE_SIZE, axis=1))
+        places = np.arange(self.kind.count(len(samples))) * (50 / self.kind.rate)
+        heard = np.interp(places, np.arange(frames), loudness).astype(np.float32)
+        return torch.from_numpy(np.repeat(heard[:, None], SIZE, axis=1))

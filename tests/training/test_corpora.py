@@ -1,20 +1,23 @@
 """A tiny corpus end to end, with a voice and an encoder made for the test."""
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.speech.whisper_encoder import FEATURE_SIZE
-from tests.training.fake_voices import Babbler, LoudnessEncoder
-from training import corpora, face_layer, lines, speech_layer
+from facetalk.speech.feature_kind import FeatureKind
+from tests.training.fake_voices import SIZE, Babbler, LoudnessEncoder
+from training import corpora, face_layer, feature_layer, lines, speech_layer
 from training.corpus_assembly import assemble
 from training.corpus_table import corpus_table
-from training.files import read_json
+from training.files import read_json, write_json
 from training.flite import FliteVoice
 from training.motion_corpus import MotionCorpus
 from training.rig import RIG_CONTROLS
@@ -36,7 +39,7 @@ def shares(minutes: float = 0.3) -> list[Share]:
 
 
 def build(folder: Path, wanted: list[Share], encoder: LoudnessEncoder, copies: int = 1, seed: int = 3) -> None:
-    corpora.build_corpus(folder, wanted, copies, seed, lambda: encoder)
+    corpora.build_corpus(folder, wanted, copies, seed, encoder.kind, lambda: encoder)
 
 
 def contents(folder: Path) -> Arrays:
@@ -57,7 +60,7 @@ def test_corpus_has_the_documented_format(tmp_path: Path) -> None:
     assert manifest["controls"] == list(RIG_CONTROLS)
     assert any("MIT: nobody" in source for source in manifest["sources"])
     assert features.dtype == weights.dtype == np.float16
-    assert features.shape == (len(weights), FEATURE_SIZE)
+    assert features.shape == (len(weights), SIZE)
     assert weights.shape[1] == len(RIG_CONTROLS)
     assert 0.0 <= weights.min() < weights.max() <= 1.0
     end = 0
@@ -79,7 +82,7 @@ def test_training_reads_it(tmp_path: Path) -> None:
     assert {line.held_out for line in corpus.utterances if line.voice == "bob"} == {True}
     assert {line.held_out for line in corpus.utterances if line.voice == "ada"} == {False}
     features, weights = corpus.read(corpus.utterances[0], 0, 10)
-    assert features.shape == (10, FEATURE_SIZE)
+    assert features.shape == (10, SIZE)
     assert weights.shape == (10, len(RIG_CONTROLS))
 
 
@@ -97,6 +100,46 @@ def test_sound_and_face_are_in_step(tmp_path: Path) -> None:
         correlations.append(np.median(each))
     assert abs(int(np.argmax(correlations)) - 6) <= 2
     assert max(correlations) > 0.5
+
+
+def test_faces_follow_an_encoder_of_another_rate(tmp_path: Path) -> None:
+    build(tmp_path / "50", shares(), LoudnessEncoder())
+    build(tmp_path / "24", shares(), LoudnessEncoder(rate=24))
+    fast, slow = (MotionCorpus.load(tmp_path / name) for name in ("50", "24"))
+    assert (fast.speech.rate, slow.speech.rate) == (50, 24)
+    for line, other in zip(fast.utterances, slow.utterances, strict=True):
+        assert line.name == other.name
+        assert other.frames == pytest.approx(line.frames * 24 / 50, abs=1)
+        weights, resampled = (
+            each[0].read_weights(each[1], 0, each[1].frames) for each in ((fast, line), (slow, other))
+        )
+        # Every 12th frame of the one is a 25th of the other.
+        together = min(len(weights[::25]), len(resampled[::12]))
+        torch.testing.assert_close(resampled[::12][:together], weights[::25][:together])
+    assert "| spoken |" in corpus_table(tmp_path / "24")
+
+
+def test_a_corpus_has_one_encoder(tmp_path: Path) -> None:
+    build(tmp_path, shares(), LoudnessEncoder())
+    with pytest.raises(UserError, match="features of loudness at 50 per second, not of loudness at 24"):
+        build(tmp_path, shares(), LoudnessEncoder(rate=24))
+
+
+def test_a_corpus_from_before_there_was_a_choice_is_the_embedded_encoder_s(tmp_path: Path) -> None:
+    ours = LoudnessEncoder()
+    ours.kind = FeatureKind("whisper-tiny-en", 50, SIZE)
+    build(tmp_path, shares(), ours)
+    (tmp_path / "features/speech.json").unlink()
+    for listing in tmp_path.glob("features/*/*.json"):
+        lines = [{key: line[key] for key in line if key != "features"} for line in read_json(listing)["lines"]]
+        write_json(listing, {"lines": lines})
+    settled = feature_layer.layer_speech(tmp_path / "features")
+    assert settled.matches(FeatureKind("whisper-tiny-en", 50, 768))
+    build(tmp_path / "new", shares(), ours)
+    before = contents(tmp_path)[2]["utterances"]
+    (tmp_path / "features/speech.json").write_text(json.dumps(asdict(ours.kind)))
+    assemble(tmp_path, 3)
+    assert contents(tmp_path)[2]["utterances"] == before
 
 
 def test_the_face_rests_while_nobody_speaks(tmp_path: Path) -> None:
@@ -141,7 +184,7 @@ def test_more_minutes_add_and_keep_what_is_there(tmp_path: Path) -> None:
 
 def test_fewer_minutes_encode_only_the_first_of_the_speech(tmp_path: Path) -> None:
     speech_only = shares(0.6)
-    corpora.build_corpus(tmp_path, speech_only, 1, 3, LoudnessEncoder, ["speech"])
+    corpora.build_corpus(tmp_path, speech_only, 1, 3, LoudnessEncoder().kind, LoudnessEncoder, ["speech"])
     assert not (tmp_path / "features").exists()
     build(tmp_path, shares(0.2), LoudnessEncoder())
     few = len(contents(tmp_path)[0])

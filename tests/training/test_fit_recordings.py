@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
-from facetalk.speech.whisper_encoder import FEATURE_SIZE
 from tests.capture.known_speaker import camera_times, head, known_weights, seen_by_camera
+from tests.training.fake_voices import SIZE, LoudnessEncoder
 from training import fit_recordings
-from training.fit_recordings import fit_faces, join, lines, move_tongues, write_corpus
+from training.corpus_writer import require_new, write_corpus
+from training.fit_recordings import SOURCES, fit_faces, join, lines, move_tongues, recorded
 from training.motion_corpus import MotionCorpus
 from training.phones import PAUSE, Phone
 from training.rig import RIG_CONTROLS
@@ -66,17 +66,6 @@ def in_the_picture(points: Array, draw: np.random.Generator) -> Array:
     roll = np.stack([[d, -t, zero], [t, d, zero], [zero, zero, one]]).transpose(2, 0, 1)
     turned = np.einsum("fij,fnj->fni", yaw @ roll, points) * (EYES * (1 + 0.05 * np.sin(TIMES)))[:, None, None]
     return turned * [1.0, -1.0, -1.0] + [180.0, 140.0, 0.0]
-
-
-class LoudnessEncoder:
-    """Features that hold the loudness of each 20 ms."""
-
-    def encode(self, samples: NDArray[np.float32]) -> torch.Tensor:
-        frames = -(-len(samples) // 320)
-        padded = np.zeros(frames * 320, np.float32)
-        padded[: len(samples)] = samples
-        loudness = np.sqrt((padded.reshape(frames, 320) ** 2).mean(axis=1))
-        return torch.from_numpy(np.repeat(loudness[:, None], FEATURE_SIZE, axis=1))
 
 
 def test_a_rigid_motion_leaves_no_trace() -> None:
@@ -141,16 +130,32 @@ def test_the_corpus_is_one_that_training_reads(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(fit_recordings, "HELD_OUT", 1)
     loaded = known_recordings()
     weights = fit_faces(loaded, head())
-    write_corpus(tmp_path / "corpus", lines(loaded, weights, 2, 0), LoudnessEncoder())
+    write_corpus(tmp_path / "corpus", recorded(lines(loaded, weights, 2, 0)), LoudnessEncoder(), SOURCES)
     corpus = MotionCorpus.load(tmp_path / "corpus")
     held_out = [line for line in corpus.utterances if line.held_out]
     assert [line.name for line in held_out] == ["line3"]
     features, kept = corpus.read(held_out[0], 0, held_out[0].frames)
     np.testing.assert_allclose(kept, weights[3], atol=1e-3)
-    assert features.shape == (150, FEATURE_SIZE)
+    assert features.shape == (150, SIZE)
     assert sum(line.frames for line in corpus.utterances if not line.held_out) > 2 * 3 * 50
     assert "GRID" in corpus.sources[0]
     assert "CC BY 4.0" in corpus.sources[0]
+    with pytest.raises(UserError, match="already holds a corpus"):
+        require_new(tmp_path / "corpus")
+
+
+def test_the_corpus_may_be_heard_at_another_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_recordings, "HELD_OUT", 1)
+    loaded = known_recordings()
+    weights = known_weights(np.arange(150) / 50)[None].repeat(CLIPS, axis=0)
+    write_corpus(tmp_path / "corpus", recorded(lines(loaded, weights, 1, 0)), LoudnessEncoder(rate=24), SOURCES)
+    corpus = MotionCorpus.load(tmp_path / "corpus")
+    assert corpus.speech.rate == 24
+    (held_out,) = (line for line in corpus.utterances if line.held_out)
+    assert held_out.frames == 3 * 24
+    _, kept = corpus.read(held_out, 0, held_out.frames)
+    # Every 12th frame of the one is a 25th of the other.
+    np.testing.assert_allclose(kept[::12], weights[0][::25], atol=1e-3)
 
 
 def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
