@@ -276,3 +276,28 @@ def test_styles_change_a_take_alone_and_among_others() -> None:
     take = styled.sample(features, seed=3, style=lively)
     assert not torch.allclose(take, styled.sample(features, seed=3))
     assert torch.equal(take, torch.cat(list(styled.stream(features, seeds=[1, 3], style=lively)), dim=1)[1])
+
+
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+def test_takes_agree_on_the_mouth_as_far_as_is_asked(guidance: float) -> None:
+    controls = ("jawOpen", "mouthPucker", "browDown_L", "eyeBlink_L", "cheekSquint_L")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MotionDenoiser(replace(CONFIG, expects=True))
+        torch.nn.init.normal_(network.leave[1].weight)  # type: ignore[arg-type]
+    mean, deviation, to_code = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5, drawn(len(controls), CODES)
+
+    def takes(variety: float) -> Tensor:
+        settings = replace(SETTINGS, mouth_variety=variety, guidance=guidance)
+        sampling = MotionModel(network, mean, deviation, controls, to_code, settings, SPEECH)
+        codes = torch.cat(list(sampling.stream(drawn(30, FEATURES), seeds=[1, 2])), dim=1)
+        return (codes - mean) @ torch.linalg.pinv(to_code)
+
+    def apart(variety: float) -> Tensor:
+        first, second = takes(variety)
+        return (first - second).std(dim=0)
+
+    assert apart(1.0).min() > 0.1
+    assert apart(0.0)[:2].max() < 1e-4
+    assert apart(0.0)[2:].min() > 0.1
+    assert 0.0 < apart(0.3)[0] < apart(1.0)[0]

@@ -120,22 +120,47 @@ class GuidedDenoiser:
     """A denoiser that hears given speech, with classifier-free guidance (Ho and Salimans, 2022).
 
     The answer is ``without + guidance * (with - without)``; both are computed as one batch, in the same style. At
-    guidance 1 only the answer with speech is needed, and only that is computed.
+    guidance 1 only the answer with speech is needed, and only that is computed. Where the network expects a motion, it
+    may be asked to keep nearer to that than it would.
     """
 
-    def __init__(self, network: MotionDenoiser, heard: Tensor, guidance: float, style: Tensor | None = None) -> None:
-        """Hear ``heard`` ``[B, T, W]`` with this guidance; one style ``[1, style_size]`` for all."""
+    def __init__(
+        self,
+        network: MotionDenoiser,
+        heard: Tensor,
+        guidance: float,
+        style: Tensor | None = None,
+        variety: Tensor | None = None,
+    ) -> None:
+        """Hear some speech.
+
+        Args:
+            network: what answers.
+            heard: ``[B, T, W]`` from its ``audio``.
+            guidance: weight of the speech.
+            style: one for all, ``[1, style_size]``.
+            variety: what is kept of the difference from the expectation, ``[E, E]``; ``None``: all.
+        """
         self.network = network
         self.guidance = guidance
         self.style = style
+        self.variety = variety
         self.heard = heard if guidance == 1.0 else torch.cat([heard, network.audio.silence(heard)])
         self.expected = network.expect(self.heard, style)
 
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
         if self.guidance == 1.0:
-            return self.network(noisy, time, self.heard, self.expected, self.style)
-        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.expected, self.style)
+            answer = self.network(noisy, time, self.heard, self.expected, self.style)
+        else:
+            both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.expected, self.style)
+            answer = self._guided(both)
+        if self.variety is None or self.expected is None:
+            return answer
+        expected = self.expected if self.guidance == 1.0 else self._guided(self.expected)
+        return expected + (answer - expected) @ self.variety
+
+    def _guided(self, both: Tensor) -> Tensor:
         with_speech, without = both.chunk(2)
         return torch.lerp(without, with_speech, self.guidance)
 

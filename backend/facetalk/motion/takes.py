@@ -24,6 +24,8 @@ from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
 from facetalk.speech.feature_kind import FeatureKind
 
+MOUTH = ("jaw", "mouth", "tongue", "cheekPuff")  # beginnings of the names of rig controls that speech rules
+
 
 class TakeProgress(NamedTuple):
     """What a take's callback gets after every denoising step; a callback that raises stops the take."""
@@ -255,9 +257,23 @@ class MotionModel:
         if self.knows_styles:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
-        guided = GuidedDenoiser(self.denoiser, heard.expand(len(sampling.seeds), -1, -1), sampling.guidance, style)
+        every = heard.expand(len(sampling.seeds), -1, -1)
+        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, self._variety())
         name, steps = self.settings.sampler, sampling.steps
         return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
+
+    def _variety(self) -> Tensor | None:
+        """What takes keep of their difference from the expectation, ``[E, E]`` of normalised codes; ``None``: all."""
+        if self.settings.mouth_variety == 1.0:
+            return None
+        of_mouth = [name.startswith(MOUTH) for name in self.rig_controls]
+        share = torch.where(torch.tensor(of_mouth), self.settings.mouth_variety, 1.0).double()
+        to_code = self.rig_to_code.cpu().double()
+        # What of a code is of no rig control is kept.
+        lessened = torch.linalg.pinv(to_code) @ ((share - 1.0)[:, None] * to_code)
+        deviation = self.code_deviation.cpu().double()
+        kept = torch.eye(len(deviation)) + deviation[:, None] * lessened / deviation
+        return kept.to(self.code_mean)
 
 
 class _Sampling(NamedTuple):
