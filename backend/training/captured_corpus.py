@@ -1,0 +1,139 @@
+"""Turn one's own videos and the takes that `facetalk fit` made of them into a corpus for motion training.
+
+    facetalk fit recordings/monday.mp4            writes recordings/monday.safetensors; so for every video
+    python -m training.captured_corpus recordings --output work/own_corpus
+
+See "Own recordings" in ``docs/training.md``.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facetalk import presets
+from facetalk.bundle import read_bundle
+from facetalk.capture.captured_take import CapturedTake
+from facetalk.capture.performance import RATE
+from facetalk.clip import SAMPLE_RATE, load_clip
+from facetalk.errors import UserError
+from facetalk.speech.speech_encoder import load_encoder
+from training.corpus_writer import Recorded, require_new, write_corpus
+from training.rig import RIG_CONTROLS
+
+log = logging.getLogger(__name__)
+
+TAKES = "*.safetensors"
+SAMPLES_PER_FRAME = SAMPLE_RATE // RATE
+BRIDGED = 5  # frames without a face that are more than the tracker's blink: there a line ends
+SHORTEST, LONGEST = 1 * RATE, 20 * RATE  # frames of a line
+QUIET_SEARCH = 5 * RATE  # frames at a long line's end in which the quietest is looked for, to cut there
+HELD_OUT = 0.1  # of every recording, its end
+
+Samples = NDArray[np.float32]
+
+
+def recorded_lines(folder: Path, head: Path, voice: str, language: str) -> Iterator[Recorded]:
+    """The lines of a folder's takes, cut where no face was seen, at cuts, and where it is quiet.
+
+    Args:
+        folder: holds videos (or their sound) and, beside each, its take.
+        head: the head bundle that the takes were fitted to.
+        voice: who speaks.
+        language: in which language.
+
+    Raises:
+        UserError: there is no take, one is of another head, or the sound of one is missing.
+    """
+    bundle = read_bundle(head, "head")
+    to_weights = bundle.tensor("code_to_rig", (None, len(RIG_CONTROLS))).double().numpy()
+    takes = [(path, CapturedTake.load(path)) for path in sorted(folder.glob(TAKES))]
+    if not takes:
+        raise UserError(f"{folder} holds no takes: run `facetalk fit VIDEO` for every video in it first.")
+    for path, take in takes:
+        _require_fit(path, take, head)
+    for path, take in takes:
+        samples = load_clip(folder / take.source).samples
+        weights = take.codes.double().numpy() @ to_weights
+        for number, span in enumerate(spans(take, samples)):
+            entry = {
+                "name": f"{path.stem}-{number:04d}",
+                "voice": voice,
+                "text": "",
+                "language": language,
+                "source": take.source,
+                "recorded": True,
+                "split": "held_out" if span.start >= (1.0 - HELD_OUT) * len(weights) else "train",
+            }
+            sound = samples[span.start * SAMPLES_PER_FRAME : span.stop * SAMPLES_PER_FRAME]
+            yield Recorded(sound, weights[span.start : span.stop], entry)
+
+
+def spans(take: CapturedTake, samples: Samples) -> list[range]:
+    """The frames of each line: a face is seen, there is sound, and it is no longer than `LONGEST`."""
+    frames = min(len(take.codes), len(samples) // SAMPLES_PER_FRAME)
+    unseen = _runs(take.bridged[:frames])
+    borders = sorted({0, frames, *(cut for cut in take.cuts if cut < frames), *(end for run in unseen for end in run)})
+    missing = {run[0] for run in unseen}
+    levels = np.square(samples[: frames * SAMPLES_PER_FRAME].reshape(frames, -1)).mean(axis=1)
+    found = []
+    for start, stop in pairwise(borders):
+        while start not in missing and stop - start > LONGEST:
+            first = start + LONGEST - QUIET_SEARCH
+            middle = first + int(np.argmin(levels[first : start + LONGEST]))
+            found.append(range(start, middle))
+            start = middle
+        if start not in missing and stop - start >= SHORTEST:
+            found.append(range(start, stop))
+    return found
+
+
+def _runs(bridged: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and end of every stretch of more than ``BRIDGED`` frames without a face."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], bridged, [False]]).astype(np.int8)))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2) if end - start > BRIDGED]
+
+
+def _require_fit(path: Path, take: CapturedTake, head: Path) -> None:
+    if take.head != head.resolve().name:
+        raise UserError(f"{path} is a take of {take.head}, not of {head.resolve().name}: fit its video again.")
+    if Path(take.source).name != take.source or not (path.parent / take.source).is_file():
+        raise UserError(
+            f"{path} was made of {take.source}, which is not beside it: put the video, or its sound, there."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.captured_corpus", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="videos of one speaker, and their takes beside them")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
+    parser.add_argument("--head", type=Path, help="head bundle of the takes (default: the embedded one)")
+    parser.add_argument("--voice", help="who speaks (default: the folder's name)")
+    parser.add_argument("--language", default="unknown", help="such as en")
+    parser.add_argument("--attribution", help="a line that every model trained on these recordings will carry")
+    parser.add_argument(
+        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        require_new(options.output)
+        name = options.voice or options.folder.resolve().name
+        lines = recorded_lines(options.folder, options.head or presets.preset(presets.HEAD), name, options.language)
+        encoder = load_encoder(options.speech or presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
+        write_corpus(options.output, lines, encoder, [options.attribution or f"recordings of {name}"])
+    except UserError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
