@@ -60,8 +60,8 @@ def rig(
     start = time.perf_counter()
     with one_bar() as progress:
         animator.mesh(identity, hair)  # says at once what is wrong with either
-        codes = _codes(animator, performed, settings, progress)
-        taken = rig_take(animator, codes, settings, progress)
+        codes, rate = _codes(animator, performed, settings, progress)
+        taken = rig_take(animator, codes, settings, progress, rate=rate)
         if csv is not None:
             write_live_link_csv(csv, taken.rig.key_names, taken.weights, fps)
         if output is not None:
@@ -95,22 +95,23 @@ def _codes(
     performed: "CapturedTake | Clip",
     settings: "TakeSettings",
     progress: Callable[[str, float], None],
-) -> "Tensor":
-    """Expression codes ``[T, E]`` at 50 Hz.
+) -> "tuple[Tensor, int]":
+    """Expression codes ``[T, E]``, and how many there are a second.
 
     Raises:
         UserError: the take was captured with another head, or a setting cannot be used.
     """
     from facetalk import presets
+    from facetalk.animate import CAPTURED_RATE
     from facetalk.clip import Clip
     from facetalk.errors import UserError
 
     if isinstance(performed, Clip):
-        return animator.codes(performed, settings, progress)
+        return animator.codes(performed, settings, progress), animator.motion.speech.rate
     head = presets.HEAD.rpartition("/")[2]
     if performed.head != head or performed.codes.shape[1] != animator.head.expression_size:
         raise UserError(f"The take was captured with the head {performed.head}, not {head}: fit the video again.")
-    return performed.codes.to(animator.device)
+    return performed.codes.to(animator.device), CAPTURED_RATE
 
 
 def _print_summary(taken: "RiggedTake", loading: float, working: float) -> None:

@@ -21,6 +21,7 @@ from facetalk.export.rig_file import write_rig_file
 from facetalk.export.rigged_take import RiggedTake
 from facetalk.take import TakeSettings
 from facetalk.topology.named_rig import NamedRig
+from facetalk.topology.template import AnyMesh
 from tests.service.fake_animator import FakeAnimator, grid_mesh
 
 SIDE, FRAMES, FPS = 4, 12, 30.0
@@ -34,7 +35,7 @@ def take() -> RiggedTake:
     offsets = generator.normal(0.0, 0.01, (4, *mesh.vertices.shape)).astype(np.float32)
     weights = generator.uniform(0.0, 1.0, (FRAMES, 4)) * np.array([1.0, 1.0, 0.0, -1.0])
     rig = NamedRig(mesh.vertices, NAMES, offsets[:3], offsets[3:])
-    return RiggedTake(mesh, rig, weights, FPS, {})  # type: ignore[arg-type]
+    return RiggedTake(cast(AnyMesh, mesh), rig, weights, FPS, {})
 
 
 def shown(face: bpy.types.Object) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from facetalk.animate import Animator
     from facetalk.clip import Clip
-    from facetalk.topology.template import FaceMesh
+    from facetalk.topology.template import AnyMesh
 
 PROGRAM = "blender_addon.named_rig"
 
@@ -30,11 +30,11 @@ PROGRAM = "blender_addon.named_rig"
 class _AtRest:
     """A face that does not move as a source of records: the mesh, the hair, and one frame."""
 
-    face: "FaceMesh"
+    face: "AnyMesh"
     device: "torch.device"
     models: Sequence[str]
 
-    def mesh(self, identity: str, hair: str | None = None) -> "FaceMesh":
+    def mesh(self, identity: str, hair: str | None = None) -> "AnyMesh":
         del identity, hair
         return self.face
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.take import TakeSettings
-from facetalk.topology.face_metric import MILLIMETRES, FaceMetric
+from facetalk.take import FrameBatch, TakeSettings
+from facetalk.topology.face_metric import FaceMetric
 from facetalk.topology.named_rig import NamedRig, Vertices, Weights, decode_named_rig
 from facetalk.topology.rig_correctives import find_correctives
 from facetalk.topology.rig_solver import FRAMES_AT_ONCE, RigSolver
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from facetalk.animate import Animator
-    from facetalk.topology.template import FaceMesh
+    from facetalk.topology.template import AnyMesh
 
 Progress = Callable[[str, float], None]
 
-CODE_RATE = 50.0  # codes per second
-SAMPLED_FRAMES = 400  # of a take, evenly spread, from which its correctives are made
+SAMPLED_FRAMES = 300  # of a take, evenly spread, from which its correctives are made
 LIPS = "lip_"  # how the groups of lips begin
 
 
@@ -41,23 +40,26 @@ class RiggedTake:
             keys alone, and with correctives.
     """
 
-    mesh: "FaceMesh"
+    mesh: "AnyMesh"
     rig: NamedRig
     weights: Weights
     fps: float
     left: dict[str, NDArray[np.float64]]
 
 
-def rig_take(animator: "Animator", codes: "Tensor", settings: TakeSettings, progress: Progress) -> RiggedTake:
+def rig_take(
+    animator: "Animator", codes: "Tensor", settings: TakeSettings, progress: Progress, *, rate: int
+) -> RiggedTake:
     """Make the rig of a face and the weights that play a take on it.
 
     Memory holds some hundred frames at a time, whatever the take's length.
 
     Args:
         animator: poses the face.
-        codes: expression codes ``[T, E]`` at 50 Hz, as they are to be posed.
+        codes: expression codes ``[T, E]``, as they are to be posed.
         settings: identity, hair and frame rate count.
         progress: told "keys" and "weights" and the fraction done.
+        rate: of the codes, per second.
 
     Raises:
         UserError: there are no codes, they are no finite numbers, or a setting cannot be used.
@@ -69,13 +71,16 @@ def rig_take(animator: "Animator", codes: "Tensor", settings: TakeSettings, prog
     progress("keys", 0.0)
 
     def pose(some: "Tensor") -> Vertices:
-        return np.concatenate([b.vertices for b in animator.poses(some, replace(settings, fps=CODE_RATE))])
+        one_by_one = replace(settings, fps=float(rate))
+        return np.concatenate([batch.vertices for batch in animator.poses(some, one_by_one, rate=rate)])
 
     metric = FaceMetric.of(mesh)
     rig = decode_named_rig(pose, animator.head.config["rig_controls"], animator.head.rig_to_code().cpu())
     rig = rig.with_correctives(_correctives(rig, metric, pose(_spread(codes))))
     progress("keys", 1.0)
-    return _weigh(animator, codes, settings, mesh, RigSolver(rig, metric), progress)
+    blocks = _blocks(animator.poses(codes, settings, rate=rate))
+    frames = max(1, round(len(codes) / rate * settings.fps))
+    return _weigh(blocks, frames, mesh, RigSolver(rig, metric), settings.fps, progress)
 
 
 def _spread(codes: "Tensor") -> "Tensor":
@@ -90,36 +95,28 @@ def _correctives(rig: NamedRig, metric: FaceMetric, frames: Vertices) -> Vertice
 
 
 def _weigh(
-    animator: "Animator",
-    codes: "Tensor",
-    settings: TakeSettings,
-    mesh: "FaceMesh",
-    solver: RigSolver,
-    progress: Progress,
+    blocks: Iterator[Vertices], frames: int, mesh: "AnyMesh", solver: RigSolver, fps: float, progress: Progress
 ) -> RiggedTake:
+    """Solve all blocks of frames ``[n, V, 3]``, about ``frames`` in all."""
     groups = [members for name, members in mesh.groups.items() if name.startswith(LIPS)]
     lips = np.unique(np.concatenate(groups)) if groups else np.arange(len(mesh.vertices))
     weights: list[Weights] = []
     left: dict[str, list[NDArray[np.float64]]] = {"named keys": [], "with correctives": []}
-    total = max(1, round(len(codes) / CODE_RATE * settings.fps))
-    done = 0
-    for frames in _blocks(animator, codes, settings):
-        found = solver.solve(frames)
-        weights.append(found)
-        for name, used in (("named keys", len(solver.rig.names)), ("with correctives", found.shape[1])):
-            residual = solver.residual(frames, found[:, :used])[:, lips]
-            millimetres = MILLIMETRES * np.linalg.norm(residual.astype(np.float64), axis=2)
+    for block in blocks:
+        weights.append(solver.solve(block))
+        for name, used in (("named keys", len(solver.rig.names)), ("with correctives", weights[-1].shape[1])):
+            residual = solver.residual(block, weights[-1][:, :used])[:, lips]
+            millimetres = solver.metric.millimetres * np.linalg.norm(residual.astype(np.float64), axis=2)
             left[name].append(np.stack([millimetres.mean(axis=1), millimetres.max(axis=1)], axis=1))
-        done += len(frames)
-        progress("weights", min(done / total, 1.0))
-    summed = {name: np.concatenate(parts) for name, parts in left.items()}
-    return RiggedTake(mesh, solver.rig, np.concatenate(weights), settings.fps, summed)
+        progress("weights", min(sum(map(len, weights)) / frames, 1.0))
+    whole = {name: np.concatenate(parts) for name, parts in left.items()}
+    return RiggedTake(mesh, solver.rig, np.concatenate(weights), fps, whole)
 
 
-def _blocks(animator: "Animator", codes: "Tensor", settings: TakeSettings) -> Iterator[Vertices]:
-    """The take's frames ``[n, V, 3]``, as many at a time as are solved together."""
+def _blocks(batches: Iterator[FrameBatch]) -> Iterator[Vertices]:
+    """The take's frames ``[n, V, 3]``, about as many at a time as are solved together."""
     held: list[Vertices] = []
-    for batch in animator.poses(codes, settings):
+    for batch in batches:
         held.append(batch.vertices)
         if sum(map(len, held)) >= FRAMES_AT_ONCE:
             yield np.concatenate(held)

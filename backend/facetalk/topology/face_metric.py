@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from facetalk.topology.template import FaceMesh
+from facetalk.topology.template import AnyMesh
 
 Vertices = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -27,14 +27,16 @@ class FaceMetric:
         roots: square roots of the importance of every vertex ``[V]``; the importances sum to 1.
         facing: pairs of vertices ``[P, 2]`` whose gap matters by itself, so that lips which meet still meet.
         gap_root: the square root of the importance of every gap.
+        millimetres: one of the mesh's own units.
     """
 
     roots: Vertices
     facing: Indices
     gap_root: float
+    millimetres: float
 
     @classmethod
-    def of(cls, mesh: FaceMesh) -> "FaceMetric":
+    def of(cls, mesh: AnyMesh) -> "FaceMetric":
         """The metric of a face: area counts, lips and lids many times; groups that a mesh lacks count as skin."""
         importance = vertex_areas(mesh)
         for start, factor in IMPORTANCE.items():
@@ -43,31 +45,42 @@ class FaceMetric:
                 importance[np.unique(np.concatenate(members))] *= factor
         roots = np.sqrt(importance / importance.sum()).astype(np.float32)
         facing = facing_pairs(mesh)
-        return cls(roots, facing, float(np.sqrt(GAP_IMPORTANCE / max(len(facing), 1))))
+        return cls(roots, facing, float(np.sqrt(GAP_IMPORTANCE / max(len(facing), 1))), MILLIMETRES * metres(mesh))
 
     def measure(self, offsets: Vertices) -> Vertices:
-        """Weighted millimetres ``[N, 3 * (V + P)]`` of offsets ``[N, V, 3]`` in metres."""
-        vertices = offsets * (MILLIMETRES * self.roots[:, None])
-        gaps = (offsets[:, self.facing[:, 0]] - offsets[:, self.facing[:, 1]]) * np.float32(MILLIMETRES * self.gap_root)
+        """Weighted millimetres ``[N, 3 * (V + P)]`` of offsets ``[N, V, 3]`` in the mesh's units."""
+        vertices = offsets * np.float32(self.millimetres) * self.roots[:, None]
+        gaps = (offsets[:, self.facing[:, 0]] - offsets[:, self.facing[:, 1]]) * np.float32(
+            self.millimetres * self.gap_root
+        )
         columns = 3 * (len(self.roots) + len(self.facing))
         return np.concatenate([vertices, gaps], axis=1).reshape(len(offsets), columns)
 
 
-def vertex_areas(mesh: FaceMesh) -> NDArray[np.float64]:
-    """A quarter of the area of the quads around every vertex ``[V]``, square metres."""
-    corners = mesh.vertices[mesh.quads].astype(np.float64)
-    areas = 0.5 * np.linalg.norm(np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]), axis=1)
-    shares = np.bincount(mesh.quads.ravel(), np.repeat(areas / 4.0, 4), minlength=len(mesh.vertices))
-    return shares.astype(np.float64)
+def metres(mesh: AnyMesh) -> float:
+    """How many metres one of a mesh's units is."""
+    return 1.0 if mesh.placement is None else float(np.cbrt(abs(np.linalg.det(np.asarray(mesh.placement)[:3, :3]))))
 
 
-def facing_pairs(mesh: FaceMesh) -> Indices:
+def vertex_areas(mesh: AnyMesh) -> NDArray[np.float64]:
+    """What every vertex has of the areas of the faces around it ``[V]``, in the mesh's units."""
+    starts = np.cumsum(mesh.face_sizes) - mesh.face_sizes
+    following = np.arange(1, len(mesh.corners) + 1)
+    following[starts + mesh.face_sizes - 1] = starts  # the last corner is followed by the first
+    corners = mesh.vertices[mesh.corners].astype(np.float64)
+    normals = np.add.reduceat(np.cross(corners, corners[following]), starts)  # twice the area long
+    shares = 0.5 * np.linalg.norm(normals, axis=1) / mesh.face_sizes
+    areas = np.bincount(mesh.corners, np.repeat(shares, mesh.face_sizes), minlength=len(mesh.vertices))
+    return areas.astype(np.float64)
+
+
+def facing_pairs(mesh: AnyMesh) -> Indices:
     """Vertices of upper and lower lips (and lids) that face each other ``[P, 2]``: nearest neighbours at rest."""
     pairs = [np.empty((0, 2), np.int64)]
     for above, below in FACING:
         if above in mesh.groups and below in mesh.groups:
             upper, lower = mesh.groups[above].astype(np.int64), mesh.groups[below].astype(np.int64)
             distance, nearest = cKDTree(mesh.vertices[lower]).query(mesh.vertices[upper])
-            near = distance < NEAREST_FACING
+            near = metres(mesh) * distance < NEAREST_FACING
             pairs.append(np.stack([upper[near], lower[nearest[near]]], axis=1))
     return np.concatenate(pairs)

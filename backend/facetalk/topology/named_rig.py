@@ -16,9 +16,9 @@ from facetalk.topology.arkit_keys import ARKIT_KEYS, DONE_OVER, TONGUE_KEYS, key
 
 Vertices = NDArray[np.float32]
 Weights = NDArray[np.float64]
-PoseCodes = Callable[[Tensor], Vertices]  # codes [T, E] to vertices [T, V, 3], metres
+PoseCodes = Callable[[Tensor], Vertices]  # codes [T, E] to vertices [T, V, 3]
 
-SMALLEST_OFFSET = 1e-5  # metres: what moves less stays where it is, which makes files smaller by half
+SMALLEST_OFFSET = 3e-5  # of the face's height (0.01 mm): what moves less stays, which makes files smaller by half
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class NamedRig:
     """Shape keys of one identity on one template.
 
     Attributes:
-        neutral: ``[V, 3]`` metres, z up.
+        neutral: ``[V, 3]`` in the mesh's units and axes; metres, z up, on the embedded templates.
         names: of the K named keys.
-        offsets: what a weight of 1 of each moves ``[K, V, 3]``, metres; weights run from 0 to 1.
+        offsets: what a weight of 1 of each moves ``[K, V, 3]``; weights run from 0 to 1.
         correctives: the same of the J corrective keys ``[J, V, 3]``; weights run from -1 to 1.
     """
 
@@ -56,7 +56,7 @@ class NamedRig:
 
     def with_correctives(self, correctives: Vertices) -> "NamedRig":
         """The same rig with these corrective keys ``[J, V, 3]``."""
-        return replace(self, correctives=without_noise(correctives))
+        return replace(self, correctives=without_noise(correctives, self.neutral))
 
 
 def decode_named_rig(pose: PoseCodes, controls: Sequence[str], rig_to_code: Tensor) -> NamedRig:
@@ -78,10 +78,10 @@ def decode_named_rig(pose: PoseCodes, controls: Sequence[str], rig_to_code: Tens
     posed = pose(torch.cat([neutral[None], under, with_key]))
     offsets = posed[1 + len(names) :] - posed[1 : 1 + len(names)]
     nothing = np.zeros((0, *offsets.shape[1:]), np.float32)
-    return NamedRig(posed[0], names, without_noise(offsets), nothing)
+    return NamedRig(posed[0], names, without_noise(offsets, posed[0]), nothing)
 
 
-def without_noise(offsets: Vertices) -> Vertices:
-    """Offsets ``[K, V, 3]`` that are exactly zero where a vertex hardly moves."""
-    moves = np.linalg.norm(offsets, axis=-1, keepdims=True) > SMALLEST_OFFSET
+def without_noise(offsets: Vertices, neutral: Vertices) -> Vertices:
+    """Offsets ``[K, V, 3]`` that are exactly zero where a vertex of the face ``[V, 3]`` hardly moves."""
+    moves = np.linalg.norm(offsets, axis=-1, keepdims=True) > SMALLEST_OFFSET * float(np.ptp(neutral, axis=0).max())
     return np.ascontiguousarray(offsets * moves, dtype=np.float32)

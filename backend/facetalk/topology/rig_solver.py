@@ -23,7 +23,12 @@ RELATIVE_TOLERANCE = 1e-9
 
 
 class RigSolver:
-    """Finds weights of one rig."""
+    """Finds weights of one rig.
+
+    Attributes:
+        rig: its keys.
+        metric: how much it matters where a vertex is off.
+    """
 
     def __init__(self, rig: NamedRig, metric: FaceMetric) -> None:
         """Prepare what all frames share.
@@ -33,7 +38,7 @@ class RigSolver:
             metric: how much it matters where a vertex is off.
         """
         self.rig = rig
-        self._metric = metric
+        self.metric = metric
         self._keys = metric.measure(rig.offsets)
         self._correctives = metric.measure(rig.correctives)
         gram = self._keys.astype(np.float64) @ self._keys.T.astype(np.float64)
@@ -57,11 +62,11 @@ class RigSolver:
         return np.concatenate([np.zeros((0, count)), *(self._solve(chunk) for chunk in chunks)])
 
     def residual(self, frames: Vertices, weights: Weights) -> Vertices:
-        """What weights ``[T, N]`` of the first N keys leave of posed vertices ``[T, V, 3]``, metres."""
+        """What weights ``[T, N]`` of the first N keys leave of posed vertices ``[T, V, 3]``."""
         return frames - self.rig.pose(weights)
 
     def _solve(self, frames: Vertices) -> Weights:
-        wanted = self._metric.measure(frames - self.rig.neutral)
+        wanted = self.metric.measure(frames - self.rig.neutral)
         named = self._named_weights((wanted @ self._keys.T).astype(np.float64))
         left = wanted - named.astype(np.float32) @ self._keys
         return np.concatenate([named, left @ self._apart], axis=1)
