@@ -1,4 +1,4 @@
-"""The command line of benchmarks: ``facetalk bench head | motion | topology``.
+"""The command line of benchmarks: ``facetalk bench head | motion | topology | decoding``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -92,4 +92,39 @@ def topology(
 
     with one_bar() as progress:
         result = bench_topology(animator, clip, identities, progress)
+    OUT.print(bench_table(result, describe_device(choose_device(device))))
+
+
+@app.command()
+def decoding(
+    speech: Annotated[
+        Path | None, typer.Argument(help="A sound or video file with speech; the embedded head is measured on it.")
+    ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="An imported head to measure instead (docs/published-heads.md)."),
+    ] = None,
+    identity: Annotated[str, typer.Option(help="Whose face, of the embedded head.")] = "average",
+    device: Device = "auto",
+) -> None:
+    """Measure a reduced basis against the head's own posing: speed, errors, and whether it knows them."""
+    if (speech is None) == (head is None):
+        raise typer.BadParameter("give either SPEECH, for the embedded head, or --head BUNDLE, for an imported one")
+    from facetalk.clip import load_clip
+    from facetalk.device import choose_device, describe_device
+
+    clip = None if speech is None else load_clip(speech)
+    if clip is not None:
+        animator, _ = load_animator(device)
+    from facetalk.evaluation.reduced_basis_bench import bench_decoding, bench_published_decoding, bench_table
+    from facetalk.head.published_head import PublishedHead
+    from facetalk.topology.template import Template
+
+    with one_bar() as progress:
+        if clip is not None:
+            result = bench_decoding(animator, clip, progress, identity)
+        elif head is not None:
+            model = PublishedHead.load(head, choose_device(device))
+            template = Template.load(presets.preset(presets.TOPOLOGY))
+            result = bench_published_decoding(model, head.resolve().name, template, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))

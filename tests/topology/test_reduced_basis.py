@@ -15,7 +15,7 @@ from facetalk.topology import basis_building
 from facetalk.topology.basis_building import TOLERANCE, build_basis, principal_modes, sample_points
 from facetalk.topology.reduced_basis import Basis, ReducedPoints
 from tests.head.tiny_published import tiny_model
-from tests.topology.waving_sheet import LIPS, WavingSheet, codes, waving_sheet
+from tests.topology.waving_sheet import LIPS, Crackle, WavingSheet, codes, waving_sheet
 
 NONE = torch.empty(0, dtype=torch.long)
 
@@ -90,20 +90,6 @@ def test_frames_may_come_in_pieces(reduced: ReducedPoints) -> None:
     motion = codes(70, seed=6)
     pieces = torch.cat([reduced.pose(piece).points for piece in motion.split(9)])
     assert torch.allclose(pieces, reduced.pose(motion).points, atol=1e-6)
-
-
-@dataclass(frozen=True)
-class Crackle:
-    """Points that all go their own ways: no few modes follow them."""
-
-    points: Tensor
-
-    def pose(self, expressions: Tensor) -> Posed:
-        own = torch.sin(1e4 * self.points * (1.0 + expressions[:, :1, None]))
-        return Posed(self.points + 0.01 * own, torch.ones(own.shape[:2], dtype=torch.bool))
-
-    def subset(self, indices: Tensor) -> "Crackle":
-        return Crackle(self.points[indices])
 
 
 def test_motion_without_modes_gets_no_basis() -> None:

@@ -57,3 +57,17 @@ def waving_sheet() -> WavingSheet:
 def codes(count: int, seed: int) -> Tensor:
     """Random codes ``[T, 6]``."""
     return torch.rand(count, WAVES, generator=torch.Generator().manual_seed(seed)) * 2.0 - 1.0
+
+
+@dataclass(frozen=True)
+class Crackle:
+    """Points that all go their own ways: no few modes follow them."""
+
+    points: Tensor
+
+    def pose(self, expressions: Tensor) -> Posed:
+        own = torch.sin(1e4 * self.points * (1.0 + expressions[:, :1, None]))
+        return Posed(self.points + 0.01 * own, torch.ones(own.shape[:2], dtype=torch.bool))
+
+    def subset(self, indices: Tensor) -> "Crackle":
+        return Crackle(self.points[indices])

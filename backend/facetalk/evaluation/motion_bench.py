@@ -75,7 +75,7 @@ def bench_motion(animator: Animator, clip: Clip, minutes: float, progress: Progr
     line = looped(clip, LINE_SECONDS)
     speech_seconds, features = _timed(lambda: animator.encoder.encode(line.samples))
     take_seconds = {takes: _sampling_seconds(animator.motion, features, takes) for takes in TOGETHER}
-    whole_seconds, first_frame_seconds = _pipeline_seconds(animator, line)
+    whole_seconds, first_frame_seconds = pipeline_seconds(animator, line)
     progress("seams", 0.7)
     features = animator.encoder.encode(looped(clip, SEAM_SECONDS).samples)
     take = animator.motion.sample(features, seed=0)
@@ -143,8 +143,8 @@ def _sampling_seconds(motion: MotionModel, features: Tensor, takes: int) -> floa
     return _timed(lambda: list(motion.stream(features, seeds=range(takes))))[0]
 
 
-def _pipeline_seconds(animator: Animator, line: Clip) -> tuple[float, float]:
-    """Seconds for all frames, and for the first."""
+def pipeline_seconds(animator: Animator, line: Clip) -> tuple[float, float]:
+    """Seconds from a line's sound to all of its posed frames, and to the first; the face has landed before."""
     settings = TakeSettings()
     animator.mesh(settings.identity)
     start = time.perf_counter()

@@ -16,8 +16,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from facetalk.head.parametric_head import PreparedPoints
 from facetalk.output_file import written_whole
-from facetalk.topology.reduced_basis import Basis
+from facetalk.topology.basis_building import build_basis
+from facetalk.topology.reduced_basis import Basis, ReducedPoints
 
 FORMAT = "reduced basis 1"  # part of every digest: another format is another basis
 SUFFIX = ".safetensors"
@@ -58,6 +60,31 @@ class BasisCache:
 
     folder: Path
     limit: int = CACHE_LIMIT
+
+    def reduce(
+        self,
+        whole: PreparedPoints,
+        codes: Tensor,
+        held_out: Tensor,
+        always: Tensor,
+        content: Sequence[Tensor | str],
+    ) -> ReducedPoints | None:
+        """Prepared points with the basis that ``build_basis`` makes of them, which is made only once.
+
+        Args:
+            whole: the points, posed by the head itself.
+            codes, held_out, always: see ``build_basis``.
+            content: what makes the points what they are: the head's manifest, the identity's code, the vertices.
+
+        Returns:
+            None if there is no basis that keeps the tolerance.
+
+        Raises:
+            UserError: see ``build_basis``.
+        """
+        key = digest([*content, codes, held_out, always])
+        basis = self.find(key, codes.device, lambda: build_basis(whole, codes, held_out, always))
+        return None if basis is None else ReducedPoints.of(whole, basis)
 
     def find(self, key: str, device: torch.device, make: Callable[[], Basis | None]) -> Basis | None:
         """The basis of a key, made if it is not there; that there is none for a key is remembered too.
