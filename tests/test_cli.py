@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -241,6 +242,20 @@ def test_doctor_names_what_is_missing(
     assert "4 of 4 model bundles" in captured.err
     assert presets.HEAD in captured.out
     assert torch.__version__ in captured.out
+
+
+def test_doctor_misses_the_encoder_of_a_motion_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(presets.preset(presets.MOTION), tmp_path / presets.MOTION)
+    path = tmp_path / presets.MOTION / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["config"]["speech"] = {"encoder": "my-wav2vec2", "rate": 24, "size": 768, "weights": None}
+    path.write_text(json.dumps(manifest))
+    monkeypatch.setenv("FACETALK_PRESETS", str(tmp_path))
+    assert run("doctor") == 1
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "hears with my-wav2vec2, which does not come with FaceTalk" in printed
 
 
 def test_serve_starts_and_ends_with_its_parent() -> None:

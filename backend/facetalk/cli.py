@@ -148,7 +148,6 @@ def serve(
 @app.command()
 def doctor() -> None:
     """Say what is installed, which device runs, and whether every model bundle is whole."""
-    from facetalk.bundle import read_bundle
     from facetalk.device import choose_device, describe_device
 
     table = Table("part", "state", title="FaceTalk", title_justify="left")
@@ -159,13 +158,12 @@ def doctor() -> None:
     damaged = 0
     for kind, name in BUNDLES.items():
         try:
-            bundle = read_bundle(presets.preset(name), kind)
+            state = _bundle_state(kind, name)
         except UserError as error:
             damaged += 1
             table.add_row(name, Text(str(error), "red"))
         else:
-            size = sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6
-            table.add_row(name, f"{bundle.name}, {size:.1f} MB, every hash right")
+            table.add_row(name, state)
     OUT.print(table)
     if damaged:
         raise UserError(f"{damaged} of {len(BUNDLES)} model bundles cannot be used: the table says why.")
@@ -197,6 +195,19 @@ def _print_summary(seconds: dict[str, float], speech_seconds: float, device: str
         f"{speech_seconds:.1f} s of speech became a moving face in {face:.1f} s: "
         f"{speech_seconds / face:.1f} times as fast as real time, on {device}."
     )
+
+
+def _bundle_state(kind: str, name: str) -> str:
+    """What there is to say of a bundle that can be used."""
+    from facetalk.bundle import read_bundle
+    from facetalk.speech.feature_kind import FeatureKind
+    from facetalk.speech.speech_encoder import require_encoder
+
+    bundle = read_bundle(presets.preset(name), kind)
+    if kind == "motion":
+        require_encoder(FeatureKind.read(bundle.config.get("speech"), bundle.folder / "manifest.json"))
+    size = sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6
+    return f"{bundle.name}, {size:.1f} MB, every hash right"
 
 
 def _version(package: str) -> str:

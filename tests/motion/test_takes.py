@@ -211,6 +211,23 @@ def test_a_bundle_comes_back_as_it_was(model: MotionModel, tmp_path: Path) -> No
     assert torch.equal(loaded.sample(features, seed=2), model.sample(features, seed=2))
 
 
+def test_a_bundle_that_names_other_features_is_refused(model: MotionModel, tmp_path: Path) -> None:
+    config = {"denoiser": asdict(CONFIG), "sampling": asdict(SETTINGS), "rig_controls": list(CONTROLS)}
+    tensors = {f"denoiser.{name}": each for name, each in model.denoiser.state_dict().items()}
+    write_bundle(
+        tmp_path / "motion",
+        kind="motion",
+        name="motion",
+        config={**config, "speech": asdict(FeatureKind("ears", 50, FEATURES + 1))},
+        tensors={**tensors, **statistics(model)},
+        licence="MIT",
+        attributions=[],
+        training={},
+    )
+    with pytest.raises(UserError, match="other features than the manifest names"):
+        MotionModel.load(tmp_path / "motion", CPU)
+
+
 def test_a_bundle_with_other_sizes_names_its_folder(model: MotionModel, tmp_path: Path) -> None:
     write_bundle(
         tmp_path / "motion",

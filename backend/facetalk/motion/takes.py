@@ -94,6 +94,10 @@ class MotionModel:
         settings = SamplingSettings(**bundle.config["sampling"])
         settings.require_sensible(folder / "manifest.json")
         speech = FeatureKind.read(bundle.config.get("speech"), folder / "manifest.json")
+        if speech.size != config.feature_size:
+            raise UserError(
+                f"{folder}: the network hears other features than the manifest names: get the bundle again."
+            )
         return cls(denoiser.to(device), mean.to(device), deviation.to(device), controls, rig_to_code, settings, speech)
 
     @property

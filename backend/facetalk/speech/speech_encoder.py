@@ -48,8 +48,8 @@ def load_encoder(folder: Path, device: torch.device) -> SpeechEncoder:
     return WhisperEncoder.load(folder, device) if _is_bundle(folder) else Wav2Vec2Encoder.load(folder, device)
 
 
-def encoder_for(kind: FeatureKind, device: torch.device) -> SpeechEncoder:
-    """The encoder of a motion model, from ``presets/speech``.
+def require_encoder(kind: FeatureKind) -> Path:
+    """The folder in ``presets/speech`` of the encoder that a motion model was trained with.
 
     Raises:
         UserError: it is not there, or another of the same name is.
@@ -65,7 +65,16 @@ def encoder_for(kind: FeatureKind, device: torch.device) -> SpeechEncoder:
         raise UserError(
             f"{folder} is not the encoder that this motion model was trained with ({kind}): put that one there."
         )
-    return load_encoder(folder, device)
+    return folder
+
+
+def encoder_for(kind: FeatureKind, device: torch.device) -> SpeechEncoder:
+    """The encoder of a motion model, from ``presets/speech``.
+
+    Raises:
+        UserError: it is not there, another of the same name is, or it is damaged.
+    """
+    return load_encoder(require_encoder(kind), device)
 
 
 def _is_bundle(folder: Path) -> bool:
