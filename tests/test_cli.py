@@ -224,7 +224,7 @@ def test_evaluate_judges_talkers(
     np.savez(line.parent / "curves.npz", **{"line": recorded, "line@fps": np.array(30.0)})
     assert run("evaluate", "--talkers", line.parent, "--takes", 2) == 0
     output = capsys.readouterr().out
-    for expected in ("line", "median", "loudness alone", "Blinks per minute", "over 2 takes"):
+    for expected in ("line", "all: a take", "all: loudness", "Blinks per minute", "over 2 takes"):
         assert expected in output
 
 
