@@ -1,4 +1,4 @@
-"""The command line of benchmarks: ``facetalk bench head | motion | topology | decoding``.
+"""The command line of benchmarks: ``facetalk bench head | motion | topology | decoding | rig``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -127,4 +127,29 @@ def decoding(
             model = PublishedHead.load(head, choose_device(device))
             template = Template.load(presets.preset(presets.TOPOLOGY))
             result = bench_published_decoding(model, head.resolve().name, template, progress)
+    OUT.print(bench_table(result, describe_device(choose_device(device))))
+
+
+@app.command()
+def rig(
+    speech: Annotated[Path, typer.Argument(help="A sound or video file with speech.")],
+    seconds: Annotated[
+        float, typer.Option(min=4.0, max=600.0, help="How much of it to speak; repeated if short.")
+    ] = 60.0,
+    identity: Annotated[str, typer.Option(help="Whose face.")] = "average",
+    device: Device = "auto",
+) -> None:
+    """Measure a named rig against the frames that it plays: residuals, shut lips, size, speed."""
+    from facetalk.clip import load_clip
+    from facetalk.device import choose_device, describe_device
+
+    clip = load_clip(speech)
+    animator, _ = load_animator(device)
+    from facetalk.evaluation.motion_bench import looped
+    from facetalk.evaluation.named_rig_bench import bench_named_rig, bench_table
+    from facetalk.take import TakeSettings
+
+    with one_bar() as progress:
+        codes = animator.codes(looped(clip, seconds), TakeSettings(identity=identity), progress)
+        result = bench_named_rig(animator, codes, animator.motion.speech.rate, progress, identity)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
