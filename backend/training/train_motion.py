@@ -133,7 +133,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--preset", default="facetalk-speech", metavar="NAME", help="of presets/trainings, or a .json file like these"
     )
-    parser.add_argument("--minutes", type=float, help="wall-clock budget (default: the preset's, as all that follow)")
+    parser.add_argument("--minutes", type=float, help="wall-clock budget; what is not said here is the preset's")
     parser.add_argument("--batch", type=int, help="crops per step, on each GPU")
     parser.add_argument("--begin-from", type=Path, help="run whose checkpoint a new run begins with")
     parser.add_argument("--peak-rate", type=float, help="of learning")
