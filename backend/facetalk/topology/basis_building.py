@@ -17,11 +17,11 @@ MODES = (24, 40, 60, 90, 130)  # tried one after the other
 FOLLOWED = 0.5  # of the tolerance: the head is asked for points that modes do not follow as closely
 ROUNDS = 2  # of finding modes without these points, and these points
 CHOOSING = 4  # every so many poses choose points and checks; the others make modes
-CHECKS = 64
+CHECKS = 40
 COVERED = 0.5  # of a frame's largest error: a check that sees so much stands for the frame
 SAFETY = 1.25  # on what was seen of errors between probes
 FOLLOWED_LEAST = 0.7  # of the points: if modes follow fewer, one might as well ask for all
-REFERRED_LIMIT = 0.02  # of the frames that may be left to the head itself
+REFERRED_LIMIT = 0.05  # of the frames that may be left to the head itself
 MEMORY_LIMIT = 1 << 31  # bytes of poses
 
 log = logging.getLogger(__name__)
