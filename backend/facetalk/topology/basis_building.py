@@ -22,7 +22,7 @@ COVERED = 0.5  # of a frame's largest error: a check that sees so much stands fo
 SAFETY = 1.25  # on what was seen of errors between probes
 FOLLOWED_LEAST = 0.7  # of the points: if modes follow fewer, one might as well ask for all
 REFERRED_LIMIT = 0.05  # of the frames that may be left to the head itself
-MEMORY_LIMIT = 1 << 31  # bytes of poses
+MEMORY_LIMIT = 1 << 30  # bytes of poses; making a basis takes some three times as much
 
 log = logging.getLogger(__name__)
 

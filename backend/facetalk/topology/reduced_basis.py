@@ -66,6 +66,11 @@ class Basis:
     tolerance: float
     certificate: Certificate
 
+    @property
+    def probes(self) -> int:
+        """How many points tell how far off a frame is: samples and checks, the first of ``asked``."""
+        return self.probe_modes.shape[1] // 3
+
     def tensors(self) -> dict[str, Tensor]:
         """All of it as tensors, to be kept on disk."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
@@ -89,8 +94,8 @@ class Basis:
         Returns:
             All points ``[T, N, 3]``, and how far off a point of each frame may be ``[T]``, head units.
         """
-        samples, probes = len(self.coefficients) // 3, self.probe_modes.shape[1] // 3
-        moved = found[:, :probes] - self.middle[self.asked[:probes]]
+        samples = len(self.coefficients) // 3
+        moved = found[:, : self.probes] - self.middle[self.asked[: self.probes]]
         weights = moved[:, :samples].flatten(1) @ self.coefficients
         points = torch.addmm(self.middle.flatten(), weights, self.modes).view(len(found), -1, 3)
         points.index_copy_(1, self.asked, found)
@@ -150,7 +155,8 @@ class ReducedPoints:
         basis, found = self.basis, self.few.pose(codes)
         points, bounds = basis.interpolate(found.points)
         converged = torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
-        doubtful = ~((bounds <= basis.tolerance) & found.converged.all(dim=1))
+        converged.index_copy_(1, basis.asked, found.converged)
+        doubtful = ~((bounds <= basis.tolerance) & found.converged[:, : basis.probes].all(dim=1))
         if bool(doubtful.any()):
             exact = self.whole.pose(codes[doubtful])
             points[doubtful], converged[doubtful] = exact.points, exact.converged
