@@ -34,9 +34,10 @@ SAMPLES_PER_FRAME = SAMPLE_RATE // RATE
 BRIDGED = 5  # frames without a face that are more than the tracker's blink: there a line ends
 SHORTEST, LONGEST = 1 * RATE, 20 * RATE  # frames of a line
 QUIET_SEARCH = 5 * RATE  # frames at a long line's end in which the quietest is looked for, to cut there
-HELD_OUT = 0.1  # of every recording, its end
+EARLIEST_HELD_OUT, LATEST_HELD_OUT = 0.85, 0.95  # of every recording, the end that is held out begins in between
 
 Samples = NDArray[np.float32]
+Levels = NDArray[np.float32]
 
 
 def recorded_lines(folder: Path, head: Path, voice: str, language: str) -> Iterator[Recorded]:
@@ -61,7 +62,9 @@ def recorded_lines(folder: Path, head: Path, voice: str, language: str) -> Itera
     for path, take in takes:
         samples = load_clip(folder / take.source).samples
         weights = take.codes.double().numpy() @ to_weights
-        for number, span in enumerate(spans(take, samples)):
+        levels = loudness(samples)[: len(weights)]
+        held_out = quietest(levels, round(EARLIEST_HELD_OUT * len(levels)), round(LATEST_HELD_OUT * len(levels)))
+        for number, span in enumerate(spans(take, levels, held_out)):
             entry = {
                 "name": f"{path.stem}-{number:04d}",
                 "voice": voice,
@@ -69,24 +72,40 @@ def recorded_lines(folder: Path, head: Path, voice: str, language: str) -> Itera
                 "language": language,
                 "source": take.source,
                 "recorded": True,
-                "split": "held_out" if span.start >= (1.0 - HELD_OUT) * len(weights) else "train",
+                "split": "held_out" if span.start >= held_out else "train",
             }
             sound = samples[span.start * SAMPLES_PER_FRAME : span.stop * SAMPLES_PER_FRAME]
             yield Recorded(sound, weights[span.start : span.stop], entry)
 
 
-def spans(take: CapturedTake, samples: Samples) -> list[range]:
-    """The frames of each line: a face is seen, there is sound, and it is no longer than `LONGEST`."""
-    frames = min(len(take.codes), len(samples) // SAMPLES_PER_FRAME)
+def loudness(samples: Samples) -> Levels:
+    """The power of every frame's sound."""
+    frames = len(samples) // SAMPLES_PER_FRAME
+    return np.square(samples[: frames * SAMPLES_PER_FRAME].reshape(frames, -1)).mean(axis=1)
+
+
+def quietest(levels: Levels, first: int, last: int) -> int:
+    """The frame with the least power from ``first`` to before ``last``."""
+    return first + int(np.argmin(levels[first : max(last, first + 1)]))
+
+
+def spans(take: CapturedTake, levels: Levels, held_out: int) -> list[range]:
+    """The frames of each line: a face is seen, there is sound, and it is no longer than `LONGEST`.
+
+    Args:
+        take: the face.
+        levels: power of the sound of each of its frames, as far as there is sound.
+        held_out: a frame at which a line is to end.
+    """
+    frames = len(levels)
     unseen = _runs(take.bridged[:frames])
-    borders = sorted({0, frames, *(cut for cut in take.cuts if cut < frames), *(end for run in unseen for end in run)})
-    missing = {run[0] for run in unseen}
-    levels = np.square(samples[: frames * SAMPLES_PER_FRAME].reshape(frames, -1)).mean(axis=1)
+    cuts = {cut for cut in take.cuts if cut < frames}
+    borders = sorted({0, held_out, frames, *cuts, *(end for run in unseen for end in run)})
+    missing = {frame for run in unseen for frame in range(*run)}
     found = []
     for start, stop in pairwise(borders):
         while start not in missing and stop - start > LONGEST:
-            first = start + LONGEST - QUIET_SEARCH
-            middle = first + int(np.argmin(levels[first : start + LONGEST]))
+            middle = quietest(levels, start + LONGEST - QUIET_SEARCH, start + LONGEST)
             found.append(range(start, middle))
             start = middle
         if start not in missing and stop - start >= SHORTEST:

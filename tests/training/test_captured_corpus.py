@@ -14,7 +14,7 @@ from facetalk.bundle import read_bundle
 from facetalk.capture.captured_take import CapturedTake
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
-from training.captured_corpus import LONGEST, main, recorded_lines, spans
+from training.captured_corpus import LONGEST, loudness, main, recorded_lines, spans
 from training.motion_corpus import MotionCorpus
 from training.rig import RIG_CONTROLS
 
@@ -55,10 +55,12 @@ def test_the_command_makes_a_corpus_of_the_takes_codes(tmp_path: Path) -> None:
 
 
 def test_the_end_of_a_recording_is_held_out(tmp_path: Path) -> None:
-    take = replace(write_take(tmp_path, frames=1000), cuts=(900,))
-    take.save(tmp_path / "monday.safetensors")
+    samples = sound(700)
+    samples[630 * 320 : 632 * 320] = 0.0
+    write_take(tmp_path, frames=700)
+    soundfile.write(tmp_path / "monday.wav", samples, SAMPLE_RATE)
     splits = [(line.entry["split"], len(line.weights)) for line in recorded_lines(tmp_path, HEAD, "ada", "en")]
-    assert splits == [("train", 900), ("held_out", 100)]
+    assert splits == [("train", 630), ("held_out", 70)]
 
 
 def test_lines_end_where_no_face_is_seen_and_at_cuts(tmp_path: Path) -> None:
@@ -66,15 +68,24 @@ def test_lines_end_where_no_face_is_seen_and_at_cuts(tmp_path: Path) -> None:
     bridged = np.zeros(600, bool)
     bridged[100:103] = True  # the tracker's blink
     bridged[200:230] = True
-    found = spans(replace(take, bridged=bridged, cuts=(300, 330)), sound(500))
+    found = spans(replace(take, bridged=bridged, cuts=(300, 330, 550)), loudness(sound(500)), 400)
     # From 300 to 330 it is too short for a line; from 500 on there is no sound.
-    assert found == [range(200), range(230, 300), range(330, 500)]
+    assert found == [range(200), range(230, 300), range(330, 400), range(400, 500)]
+
+
+def test_nothing_without_a_face_is_a_line(tmp_path: Path) -> None:
+    take, bridged = write_take(tmp_path, frames=600), np.zeros(600, bool)
+    bridged[200:400] = True
+    assert spans(replace(take, bridged=bridged, cuts=(260,)), loudness(sound(600)), 330) == [
+        range(200),
+        range(400, 600),
+    ]
 
 
 def test_long_lines_are_cut_where_it_is_quiet(tmp_path: Path) -> None:
     take, samples = write_take(tmp_path, frames=2 * LONGEST), sound(2 * LONGEST)
     samples[(LONGEST - 40) * 320 : (LONGEST - 39) * 320] = 0.0
-    first, *others = spans(take, samples)
+    first, *others = spans(take, loudness(samples), 2 * LONGEST)
     assert first == range(LONGEST - 40)
     assert [each.stop for each in (first, *others)][:-1] == [each.start for each in others]
     assert others[-1].stop == 2 * LONGEST
