@@ -34,10 +34,10 @@ class TrainingSettings:
         batch: crops per step, on each GPU.
         window: frames per crop.
         peak_rate: of learning, after the warm-up.
-        warm_up: share of a phase of the budget in which its rate rises.
-        expectation_share: of the budget, a phase at its start in which audio encoder and expectation are trained. In
-            the second phase they hold still, and the decoder learns to correct them: there they would only grow too
-            fond of the voices of training.
+        warm_up: share of a phase in which its rate rises.
+        expectation_steps: the first of a run, in which audio encoder and expectation are trained. Then they hold
+            still, and the decoder learns to correct them: longer they would only grow too fond of the voices of
+            training.
         weight_decay: of AdamW.
         average: decay of the weights' moving average, which is what is exported.
         velocity: weight of the error of frame-to-frame differences.
@@ -61,7 +61,7 @@ class TrainingSettings:
     window: int
     peak_rate: float
     warm_up: float
-    expectation_share: float
+    expectation_steps: int
     weight_decay: float
     average: float
     velocity: float

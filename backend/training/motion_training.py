@@ -20,7 +20,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
 from training.motion_evaluation import generate_curves, held_out_lines, scores
-from training.motion_recipe import MotionRecipe, TrainingSettings
+from training.motion_recipe import MotionRecipe
 from training.rig import RIG_CONTROLS
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ class MotionTraining:
         self.step, self.seconds = 0, 0.0
 
     @property
-    def _first_phase_ends(self) -> float:
-        """Seconds from the run's start in which audio encoder and expectation are trained."""
-        return 60 * self.settings.minutes * self.settings.expectation_share if self.network.config.expects else 0.0
+    def expecting(self) -> bool:
+        """Whether the run is in its first phase, in which audio encoder and expectation are trained."""
+        return self.network.expectation is not None and self.step < self.settings.expectation_steps
 
     def start(self) -> None:
         """Begin from scratch: measure the data and set the network's normalisation."""
@@ -77,7 +77,9 @@ class MotionTraining:
 
     def take_step(self) -> float:
         """One optimiser step; returns the loss of this rank's crops."""
-        rate = self.settings.peak_rate * learning_rate(self.settings, self._first_phase_ends, self.seconds)
+        budget = 60 * self.settings.minutes
+        spent = self.step / self.settings.expectation_steps if self.expecting else self.seconds / budget
+        rate = self.settings.peak_rate * learning_rate(self.settings.warm_up, spent)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         # Every step of every rank has its own generators, so that a resumed run draws what an unbroken one would have.
@@ -104,11 +106,10 @@ class MotionTraining:
         clean = (codes - statistics.code_mean) / statistics.code_deviation
         present = batch.present.to(self.device)
         style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
-        expecting = self.seconds < self._first_phase_ends
-        with torch.set_grad_enabled(expecting or self.network.expectation is None):
+        with torch.set_grad_enabled(self.expecting or self.network.expectation is None):
             heard = self._hear(batch.features, generator)
             expected = self.network.expect(heard, style)
-        if expecting and expected is not None:
+        if self.expecting and expected is not None:
             return self._error(expected.float() - clean, present)
         known = draw_known(size, frames, settings.known_share, generator).to(self.device)
         level = LAST_TIME * torch.rand(size, 1, generator=generator)
@@ -213,7 +214,7 @@ class MotionTraining:
     def begin_from(self, folder: Path) -> None:
         """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
 
-        Normalisation is that of this run's data.
+        Ears and expectation are learned anew in the first phase; normalisation is that of this run's data.
 
         Raises:
             UserError: the folder holds no checkpoint.
@@ -222,11 +223,16 @@ class MotionTraining:
         if found is None:
             raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
         given = _section(found[0], "averaged")
-        if self.network.expectation is not None and "expectation.context.weight" not in given:
-            # Its answer is all of the motion, not a correction of it.
-            given = {name: each for name, each in given.items() if not name.startswith("leave.")}
+        anew: tuple[str, ...] = ()
+        if self.network.expectation is not None:
+            # The answer of a decoder without expectation is all of the motion, not a correction of it.
+            anew = ("audio.", "expectation.") if "expectation.context.weight" in given else ("audio.", "leave.")
         own = self.network.state_dict()
-        fitting = {name: each for name, each in given.items() if name in own and own[name].shape == each.shape}
+        fitting = {
+            name: each
+            for name, each in given.items()
+            if name in own and own[name].shape == each.shape and not name.startswith(anew)
+        }
         log.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
         self.network.load_state_dict({**own, **fitting})
         self.start()
@@ -264,18 +270,10 @@ class MotionTraining:
         )
 
 
-def learning_rate(settings: TrainingSettings, first_phase_ends: float, seconds: float) -> float:
-    """Share of the peak rate: in each of both phases it rises linearly, then falls as a cosine to a hundredth.
-
-    Args:
-        settings: of the run.
-        first_phase_ends: seconds from the run's start; 0 for a run of one phase.
-        seconds: that the run has taken.
-    """
-    end = 60 * settings.minutes
-    first, last = (0.0, first_phase_ends) if seconds < first_phase_ends else (first_phase_ends, end)
-    spent = min((seconds - first) / (last - first), 1.0)
-    return min(spent / settings.warm_up + 0.01, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
+def learning_rate(warm_up: float, spent: float) -> float:
+    """Share of the peak rate when ``spent`` of a phase is over: a linear rise, then a cosine down to a hundredth."""
+    spent = min(spent, 1.0)
+    return min(spent / warm_up + 0.01, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * spent)) / 2)
 
 
 def draw_known(size: int, frames: int, share: float, generator: torch.Generator) -> Tensor:

@@ -23,7 +23,7 @@ def tiny_recipe(expects: bool = False) -> MotionRecipe:
         recipe,
         denoiser=replace(recipe.denoiser, width=32, layers=2, alignment_half_width=1, expects=expects),
         sampling=replace(recipe.sampling, window=60),
-        training=replace(recipe.training, minutes=1.0, batch=4, window=60, evaluation_lines=2),
+        training=replace(recipe.training, minutes=1.0, batch=4, window=60, evaluation_lines=2, expectation_steps=100),
     )
 
 

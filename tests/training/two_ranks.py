@@ -21,7 +21,7 @@ STEPS = 3
 def prepared(corpus: Path, head: Path, ranks: Ranks) -> MotionTraining:
     """A run that trains expectation and decoder."""
     recipe, space = tiny_recipe(expects=True), CodeSpace.load(head)
-    recipe = replace(recipe, training=replace(recipe.training, expectation_share=0.0))
+    recipe = replace(recipe, training=replace(recipe.training, expectation_steps=0))
     training = MotionTraining([MotionCorpus.load(corpus)], space, recipe, ranks, torch.float32)
     training.start()
     return training
