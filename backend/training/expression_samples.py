@@ -68,6 +68,9 @@ def sample_rig_weights(generator: np.random.Generator, count: int) -> Array:
             chosen = generator.choice(len(RIG_CONTROLS), 6, replace=False)
             row[chosen] = generator.uniform(0.0, 0.8, 6)
         _liven(row, generator)
+    # It shuts a mouth as far as the jaw opens it (ARKit: "closure of the lips independent of jaw position").
+    jaw, shut = RIG_CONTROLS.index("jawOpen"), RIG_CONTROLS.index("mouthClose")
+    weights[:, shut] = np.minimum(weights[:, shut], weights[:, jaw])
     return weights
 
 

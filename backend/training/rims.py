@@ -14,7 +14,7 @@ Indices = NDArray[np.int64]
 LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
 LIP_ROWS = (3, 3)  # behind and before the loop where lips touch
 LID_ROWS = (0, 3)  # behind and before the edge of the lids: what lies behind it is the socket
-LIP_COLUMNS, LID_COLUMNS = 37, 20
+LIP_COLUMNS, LID_COLUMNS = 37, 25
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def lip_rims(loops: QuadLoops, neutral: Array, upper: int, lower: int) -> RimGri
 
 
 def lid_rims(loops: QuadLoops, neutral: Array, edge: int, inner_corner: int) -> RimGrid:
-    """The rims of the lids of one eye; their edge is a chain that is open at the inner corner.
+    """The rims of the lids of one eye; their edge is a chain that ends before the inner corner.
 
     Args:
         loops: of the skin.
@@ -58,13 +58,17 @@ def lid_rims(loops: QuadLoops, neutral: Array, edge: int, inner_corner: int) -> 
         inner_corner: the vertex where the lids join beside the nose.
     """
     chain = _chain(loops, edge)
+    chain = [
+        *_to_corner(loops, chain[0], inner_corner)[::-1],
+        *chain[1:-1],
+        *_to_corner(loops, chain[-1], inner_corner),
+    ]
     outwards = np.sign(neutral[edge, 0])
     outer = int((outwards * neutral[chain, 0]).argmax())
     sides = [chain[: outer + 1], chain[outer:][::-1]]
     sides.sort(key=lambda side: -float(neutral[side, 1].mean()))
     columns = (_spread(sides[0], LID_COLUMNS), _spread(sides[1], LID_COLUMNS))
-    corner = np.full((2, sum(LID_ROWS) + 1, 1), inner_corner)
-    vertices = np.concatenate([corner, _rows(loops, neutral, columns, set(chain), LID_ROWS)], axis=2)
+    vertices = _rows(loops, neutral, columns, set(chain), LID_ROWS)
     return RimGrid(vertices if outwards > 0.0 else vertices[:, :, ::-1].copy(), LID_ROWS[0])
 
 
@@ -77,6 +81,12 @@ def _chain(loops: QuadLoops, edge: int) -> list[int]:
     """The edge chain through a vertex that soonest ends at irregular vertices, either way."""
     first, second = sorted((loops.walk(edge, neighbour) for neighbour in loops.neighbours[edge]), key=len)[:2]
     return [*first[:0:-1], *second]
+
+
+def _to_corner(loops: QuadLoops, end: int, corner: int) -> list[int]:
+    """The shortest edge chain from the end of another to a corner."""
+    ways = [loops.walk(end, neighbour) for neighbour in loops.neighbours[end]]
+    return min((way[: way.index(corner) + 1] for way in ways if corner in way), key=len)
 
 
 def _rows(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from facetalk.head.eyes import GAZE_DEGREES, LID_FILM, PUPIL_GAIN, Eye, eye, sphere
+from facetalk.head.eyes import GAZE_DEGREES, LID_FILM, LID_THICKNESS, PUPIL_GAIN, UPPER_LID_AHEAD, Eye, eye, sphere
 
 CENTRE, RADIUS = torch.tensor([0.1, 0.2, 0.0]), 0.05
 CONTROLS = (
@@ -11,6 +11,7 @@ CONTROLS = (
     "eyeLookOut_L",
     "PupilDilate_L",
 )  # each is one code dimension
+RIMS = torch.tensor([[[0.1, 0.22, 0.03]], [[0.1, 0.18, 0.03]]])  # of both lids, inside the ball
 
 
 def ball() -> torch.Tensor:
@@ -18,9 +19,11 @@ def ball() -> torch.Tensor:
     return CENTRE + RADIUS * directions / directions.norm(dim=1, keepdim=True)
 
 
-def left_eye(points: torch.Tensor, on_ball: bool = True) -> Eye:
+def left_eye(points: torch.Tensor, on_ball: bool = True, upper: torch.Tensor | None = None) -> Eye:
     kind = torch.full((len(points),), on_ball)
-    return eye("L", ball(), torch.tensor([0.0, 0.0, 1.0]), (CONTROLS, torch.eye(5)), points, (kind, ~kind))
+    rig, parts = (CONTROLS, torch.eye(5)), (kind, ~kind)
+    upper = torch.zeros(len(points)) if upper is None else upper
+    return eye("L", ball(), torch.tensor([0.0, 0.0, 1.0]), rig, points, parts, RIMS, upper)
 
 
 def posed(points: torch.Tensor, **weights: float) -> torch.Tensor:
@@ -59,12 +62,42 @@ def test_a_pupil_widens_on_the_ball() -> None:
     assert 1.0 + 0.8 * PUPIL_GAIN < wide[0].item() / (0.15 * RADIUS) < 1.0 + PUPIL_GAIN
 
 
+def kept_out(canonical: torch.Tensor, inside: torch.Tensor, upper: float = 0.0) -> torch.Tensor:
+    """Where lids end up that a pose puts inside the ball."""
+    frames = inside[None].clone()
+    lids = left_eye(canonical, on_ball=False, upper=torch.full((len(canonical),), upper))
+    lids.keep_lids_out(frames, torch.zeros(1, 5))
+    return frames[0]
+
+
+ON_BALL = CENTRE + RADIUS * torch.tensor([[0.2, 0.2, (1.0 - 2.0 * 0.2**2) ** 0.5]])
+INSIDE = torch.tensor([[0.11, 0.21, 0.03]])
+
+
 def test_a_lid_in_the_eyeball_comes_to_its_front_and_keeps_its_height() -> None:
-    lid = torch.tensor([[0.11, 0.21, 0.03]])
-    frames = lid[None].clone()
-    left_eye(lid, on_ball=False).keep_lids_out(frames, torch.zeros(1, 5))
-    assert torch.equal(frames[0, 0, :2], lid[0, :2])
-    assert (frames[0, 0] - CENTRE).norm().item() == pytest.approx(RADIUS + LID_FILM, abs=1e-5)
+    found = kept_out(ON_BALL, INSIDE)
+    assert torch.equal(found[0, :2], INSIDE[0, :2])
+    assert (found[0] - CENTRE).norm().item() == pytest.approx(RADIUS + LID_FILM, abs=1e-5)
+
+
+def test_a_lid_keeps_some_of_its_thickness() -> None:
+    outside = CENTRE + (ON_BALL - CENTRE) * (1.0 + (LID_FILM + 0.5 * LID_THICKNESS) / RADIUS)
+    inner, outer = ((kept_out(skin, INSIDE) - CENTRE).norm() for skin in (ON_BALL, outside))
+    assert 0.1 * LID_THICKNESS < outer - inner < 0.5 * LID_THICKNESS
+
+
+def test_the_upper_lid_lies_before_the_lower_one() -> None:
+    found = (kept_out(ON_BALL, INSIDE, upper=1.0) - CENTRE).norm().item()
+    assert found == pytest.approx(RADIUS + LID_FILM + UPPER_LID_AHEAD, abs=1e-5)
+    rims = RIMS.reshape(1, 2, 3).clone()
+    left_eye(ON_BALL, on_ball=False).keep_rims_out(rims, torch.zeros(1, 5))
+    upper, lower = ((rims[0] - CENTRE).norm(dim=1) - RADIUS).tolist()
+    assert upper - lower == pytest.approx(UPPER_LID_AHEAD, abs=1e-5)
+
+
+def test_the_socket_stays_inside_the_ball() -> None:
+    socket = CENTRE + 0.8 * (ON_BALL - CENTRE)
+    assert torch.equal(kept_out(socket, INSIDE), INSIDE)
 
 
 def test_what_is_outside_or_behind_is_left_alone() -> None:

@@ -38,15 +38,19 @@ def test_a_lip_in_the_teeth_comes_straight_out_wherever_the_jaw_is(angle: float,
     if weight:
         inside, before = turned(inside), turned(before)
     posed = inside[None].clone()
-    wall(1).keep_lips_out(posed, torch.tensor([[weight]]))
+    place = wall(1).pose(torch.tensor([[weight]]))
+    wall(1).keep_lips_out(posed, place)
     assert torch.allclose(posed[0], before, atol=1e-4)
+    every = inside[None].clone()
+    wall(0).keep_out(every, place)
+    assert torch.equal(every, posed)
 
 
 def test_what_is_before_behind_or_below_stays() -> None:
     below = lip(0.0, RADIUS - 0.004) - torch.tensor([0.0, 0.1, 0.0])
     points = torch.cat([lip(0.2, RADIUS + 0.01), lip(0.2, 0.5 * RADIUS), below])
     posed = points[None].clone()
-    wall(3).keep_lips_out(posed, torch.zeros(1, 1))
+    wall(3).keep_lips_out(posed, wall(3).pose(torch.zeros(1, 1)))
     assert torch.allclose(posed[0], points, atol=1e-6)
 
 

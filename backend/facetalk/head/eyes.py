@@ -16,6 +16,9 @@ GAZE_DEGREES = 25.0  # turn at eyeLook* weight 1
 PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's middle, about the gaze
 PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 LID_FILM = 0.0014  # head units kept between lid and eyeball
+BEHIND_LIDS = 0.0044  # head units inside the ball, while the eye is open, from which on skin is the socket's and hidden
+LID_THICKNESS, FLATTEST = 0.008, 0.3  # head units off the ball up to which lids keep this share of their thickness
+UPPER_LID_AHEAD = 0.0016  # head units by which the upper lid's film is thicker: it shuts a little over the lower one
 REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
 SOCKET, FRONT = 0.0, 0.15  # radii in front of the middle where the socket ends and where lids begin
 ENOUGH = 50  # points on a ball that give away where it is
@@ -35,6 +38,8 @@ class Eye:
         inward: the sign of x towards the nose.
         ball: indices of the points on the ball ``[B]``.
         lids: indices of the skin's points that may touch it ``[K]``.
+        films: head units that these keep from it ``[K]``.
+        rim_films: the same of the points of its lids' rims ``[M]``.
     """
 
     centre: Tensor
@@ -45,6 +50,8 @@ class Eye:
     inward: float
     ball: Tensor
     lids: Tensor
+    films: Tensor
+    rim_films: Tensor
 
     def turn(self, points: Tensor, posed: Tensor, expressions: Tensor) -> None:
         """Put the ball's points where codes have them look, in ``posed [T, N, 3]``, in place.
@@ -65,24 +72,32 @@ class Eye:
 
         Straight ahead, so that lids which have met stay met.
         """
-        points = posed.index_select(1, self.lids)
+        lids = posed.index_select(1, self.lids)
+        self._keep_out(lids, self.films, expressions)
+        posed[:, self.lids] = lids
+
+    def keep_rims_out(self, rims: Tensor, expressions: Tensor) -> None:
+        """The same for the points of its lids' rims ``[T, M, 3]``."""
+        self._keep_out(rims, self.rim_films, expressions)
+
+    def _keep_out(self, points: Tensor, films: Tensor, expressions: Tensor) -> None:
+        """Bring all of some points ``[T, K, 3]`` to a film ``[K]`` before the ball, in place."""
         offset = points - self.centre
         ahead = (self._look(expressions)[0] @ self.gaze)[:, :, None]
         facing = (offset @ ahead)[..., 0] / offset.norm(dim=-1).clamp(min=1e-9)
         edge = math.cos(math.radians(IRIS_DEGREES))
         over = ((facing - edge) / (1.0 - edge)).clamp(0.0, 1.0)
-        outer = self.radius + LID_FILM + self.cornea * over * (2.0 - over)
+        outer = self.radius + films + self.cornea * over * (2.0 - over)
         inside = (offset[..., 2] > SOCKET * self.radius) & (offset.norm(dim=-1) < outer)
         aside = torch.minimum(offset[..., :2].square().sum(dim=-1), (STEEPEST * outer) ** 2)
         front = self.centre[2] + (outer.square() - aside).sqrt()
         lying = ((offset[..., 2] / self.radius - SOCKET) / (FRONT - SOCKET)).clamp(0.0, 1.0)
         points[..., 2] = torch.where(inside, torch.lerp(points[..., 2], front, lying), points[..., 2])
-        posed[:, self.lids] = points
 
     def among(self, places: Tensor) -> "Eye":
         """The same eye among fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""
         ball, lids = places[self.ball], places[self.lids]
-        return replace(self, ball=ball[ball >= 0], lids=lids[lids >= 0])
+        return replace(self, ball=ball[ball >= 0], lids=lids[lids >= 0], films=self.films[lids >= 0])
 
     def _look(self, expressions: Tensor) -> tuple[Tensor, Tensor]:
         """How the ball is turned ``[T, 3, 3]``, and how wide the pupil is ``[T]``."""
@@ -106,6 +121,8 @@ def eye(
     rig: tuple[Sequence[str], Tensor],
     points: Tensor,
     parts: tuple[Tensor, Tensor],
+    rims: Tensor,
+    upper: Tensor,
 ) -> Eye:
     """An eye of an identity.
 
@@ -116,14 +133,19 @@ def eye(
         rig: names of the rig controls, and the map from codes to their weights ``[E, R]``.
         points: canonical points ``[N, 3]``.
         parts: which points are eyeball, and which are skin ``[N]``, bool.
+        rims: the rims of its lids in canonical pose ``[2, M, 3]``, the upper one first.
+        upper: how much of the upper lid every point is ``[N]``.
     """
     centre, radius = sphere(shell)
     controls, code_to_rig = rig
+    of_rims = torch.tensor([1.0, 0.0]).to(rims)[:, None].expand(rims.shape[:2]).flatten()
     names = [f"{name}_{side}" for name in ("eyeLookDown", "eyeLookUp", "eyeLookIn", "eyeLookOut", "PupilDilate")]
     own = points[parts[0] & ((points - centre).norm(dim=1) < REACH * radius)]
     if len(own) >= ENOUGH:  # the points themselves say best where their ball is
         centre, radius = sphere(own)
-    distance = (points - centre).norm(dim=1)
+    off = (points - centre).norm(dim=1) - radius
+    near = off < (REACH - 1.0) * radius
+    lids = (parts[1] & near & (off > -BEHIND_LIDS)).nonzero()[:, 0]
     return Eye(
         centre=centre,
         radius=radius,
@@ -131,9 +153,16 @@ def eye(
         gaze=gaze,
         code_to_eye=code_to_rig[:, [list(controls).index(name) for name in names]],
         inward=-1.0 if side == "L" else 1.0,
-        ball=(parts[0] & (distance < REACH * radius)).nonzero()[:, 0],
-        lids=(parts[1] & (distance < REACH * radius)).nonzero()[:, 0],
+        ball=(parts[0] & near).nonzero()[:, 0],
+        lids=lids,
+        films=_films(off[lids], upper[lids]),
+        rim_films=_films((rims.flatten(0, 1) - centre).norm(dim=1) - radius, of_rims),
     )
+
+
+def _films(off: Tensor, upper: Tensor) -> Tensor:
+    """How far lids are kept from a ball ``[K]`` that they are ``off [K]`` in canonical pose: they have a thickness."""
+    return LID_FILM + FLATTEST * (off - LID_FILM).clamp(0.0, LID_THICKNESS) + UPPER_LID_AHEAD * upper
 
 
 def sphere(points: Tensor) -> tuple[Tensor, Tensor]:

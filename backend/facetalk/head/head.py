@@ -66,10 +66,14 @@ class HeadPoints:
             coefficients = self._expression_field.coefficients(chunk, self._shape)
             moved = self.points + displace(self.fields, coefficients)
             walls = [(row, row.pose(coefficients)) for row in self.teeth]
-            for contact in self.contacts:
+            lips, *lids = self.contacts
+            rims = lips.pose(coefficients)
+            for row, place in walls:
+                row.keep_out(rims, place)
+            lips.resolve(moved, rims, chunk)
+            for contact, each in zip(lids, self.eyes, strict=True):
                 rims = contact.pose(coefficients)
-                for row, place in walls:
-                    row.keep_out(rims, place)
+                each.keep_rims_out(rims, chunk)
                 contact.resolve(moved, rims, chunk)
             for row, place in walls:
                 row.keep_lips_out(moved, place)
@@ -255,7 +259,7 @@ class Head:
         on_mean = torch.cat(sources)
         contacts = self._contacts(on_mean, moving, identity, points, every)
         teeth = self._teeth(on_mean, moving, identity)
-        eyes = self._eyes(points, moving, identity)
+        eyes = self._eyes(points, moving, identity, contacts[1:])
         return HeadPoints(points, every, contacts, teeth, eyes, self.expression_field, shape)
 
     def _contacts(
@@ -276,9 +280,9 @@ class Head:
             fit = rims.fit(sources, moving == 0)
             flat = rims.grid.reshape(-1, 3)
             skin = torch.zeros(len(flat), dtype=torch.long, device=self.device)
-            own = fit.places(self.carry(flat, skin, identity), points)
-            own_fields = fit.fields(self.expression_field.fields(flat, skin, identity[: self.shape_size]), fields)
-            passing = replace(rims, grid=fit.places(flat, sources).view_as(rims.grid))
+            own = fit.moved(self.carry(flat, skin, identity), points)
+            own_fields = fit.moved(self.expression_field.fields(flat, skin, identity[: self.shape_size]), fields)
+            passing = replace(rims, grid=fit.moved(flat, sources).view_as(rims.grid))
             near, gains = passing.bind(sources, moving == 0)
             contacts.append(Contact(passing, own, own_fields, near, gains, self._blink(name)))
         return tuple(contacts)
@@ -304,15 +308,17 @@ class Head:
         control = list(self.config["rig_controls"]).index(f"eyeBlink_{side}")
         return self._tensors["code_to_rig"].float()[:, control]
 
-    def _eyes(self, points: Tensor, moving: Tensor, identity: Tensor) -> tuple[Eye, ...]:
+    def _eyes(self, points: Tensor, moving: Tensor, identity: Tensor, lids: tuple[Contact, ...]) -> tuple[Eye, ...]:
         """The eyes of an identity, and which of the points ``[N, 3]`` of parts ``[N]`` they have to do with."""
         eyeballs = self.parts.index("eyeballs")
         rig = (self.config["rig_controls"], self._tensors["code_to_rig"].float())
         eyes = []
-        for side, shell, gaze in zip(SIDES, self._tensors["eyeballs"], self._tensors["gaze"], strict=True):
+        shells = zip(SIDES, self._tensors["eyeballs"], self._tensors["gaze"], lids, strict=True)
+        for side, shell, gaze, contact in shells:
             parts = torch.full((len(shell),), eyeballs, device=self.device)
             own = self.carry(shell.float(), parts, identity)
-            eyes.append(eye(side, own, gaze.float(), rig, points, (moving == eyeballs, moving == 0)))
+            rims, upper = contact.points.view(2, -1, 3), contact.upper(len(points))
+            eyes.append(eye(side, own, gaze.float(), rig, points, (moving == eyeballs, moving == 0), rims, upper))
         return tuple(eyes)
 
 

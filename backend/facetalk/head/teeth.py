@@ -53,17 +53,23 @@ class TeethWall:
     fields: Tensor
     lips: Tensor
 
-    def keep_lips_out(self, posed: Tensor, coefficients: Tensor) -> None:
+    def pose(self, coefficients: Tensor) -> Tensor:
+        """The affine maps ``[T, 4, 3]`` that take the mean head's wall to where coefficients ``[T, K]`` have it."""
+        return self.fit @ (self.points + displace(self.fields, coefficients))
+
+    def keep_lips_out(self, posed: Tensor, place: Tensor) -> None:
         """Bring lips that are inside the wall to its front, in ``posed [T, N, 3]``, in place.
 
         Args:
             posed: points in every frame.
-            coefficients: of the expression field ``[T, K]``.
+            place: the affine maps ``[T, 4, 3]`` that take the mean head's wall there.
         """
-        affine = self.fit @ (self.points + displace(self.fields, coefficients))
-        turn, shift = affine[:, :3], affine[:, 3:]
-        on_mean = (posed.index_select(1, self.lips) - shift) @ torch.linalg.inv(turn)
-        posed.index_add_(1, self.lips, self._depth(on_mean) @ turn)
+        lips = posed.index_select(1, self.lips)
+        posed.index_add_(1, self.lips, self._way_out(lips, place))
+
+    def keep_out(self, posed: Tensor, place: Tensor) -> None:
+        """Bring all of some points ``[T, M, 3]`` that are inside the wall to its front, in place."""
+        posed += self._way_out(posed, place)
 
     def among(self, places: Tensor) -> "TeethWall":
         """The same wall before fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""
@@ -79,6 +85,11 @@ class TeethWall:
         # Lips pass before teeth that are above or below them now.
         off = torch.hypot(distance[0] - wall[0], height - height.clamp(self.frame.lowest, highest))
         return (off < REACH) & (points[:, 2] > self.frame.axis) & (wall[0] > 0.0)
+
+    def _way_out(self, posed: Tensor, place: Tensor) -> Tensor:
+        """The way out ``[T, M, 3]`` of posed points."""
+        turn, shift = place[:, :3], place[:, 3:]
+        return self._depth((posed - shift) @ torch.linalg.inv(turn)) @ turn
 
     def _depth(self, points: Tensor) -> Tensor:
         """The way out ``[T, N, 3]`` of points of the mean head."""
