@@ -27,7 +27,7 @@ from training.phone_prominence import spelling
 from training.phonetics import base_symbol
 from training.prompt_recordings import aligned_prompts
 from training.speech_layer import is_held_out, parts, read_part, read_voice
-from training.voices import Alphabet, Speech
+from training.voices import SILENCE, Alphabet, Speech
 
 BILABIALS = ("p", "b", "m")
 LINES = 60  # of every voice
@@ -55,7 +55,8 @@ def lowest_in_bilabials(height: NDArray[np.float32], speech: Speech, alphabet: A
     times = np.arange(len(height)) / CURVE_RATE
     lowest = []
     for segment in speech.segments:
-        if any(base_symbol(name) in BILABIALS for name in spelling(segment.symbol, alphabet).names):
+        names = [] if segment.symbol == SILENCE else spelling(segment.symbol, alphabet).names
+        if any(base_symbol(name) in BILABIALS for name in names):
             near = CLOSURE_TOLERANCE + 1e-6  # a frame right at the limit counts, whatever rounding says
             reach = (times >= segment.start - near) & (times <= segment.end + near)
             if reach.any():

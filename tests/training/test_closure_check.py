@@ -19,7 +19,7 @@ from training.voices import Segment, Speech, UnspeakableError
 def test_lips_are_looked_at_from_forty_milliseconds_before_to_after() -> None:
     height = np.full(50, 0.1, np.float32)
     height[[18, 31, 44]] = 0.0  # 0.36, 0.62 and 0.88 s
-    spoken = [("aa", 0.0), ("b", 0.4), ("iy", 0.46), ("m", 0.5), ("ah", 0.57), ("s", 0.85), ("p", 0.93)]
+    spoken = [("pau", 0.0), ("aa", 0.1), ("b", 0.4), ("iy", 0.46), ("m", 0.5), ("ah", 0.57), ("s", 0.85), ("p", 0.93)]
     ends = [start for _, start in spoken[1:]] + [1.0]
     segments = tuple(Segment(symbol, start, end) for (symbol, start), end in zip(spoken, ends, strict=True))
     lowest = lowest_in_bilabials(height, Speech(np.zeros(SAMPLE_RATE, np.float32), segments), "arpabet")
