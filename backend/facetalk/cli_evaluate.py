@@ -65,6 +65,9 @@ def head(
         int | None, typer.Option(min=0, help="Fit codes to so many of these only, which takes the most time.")
     ] = None,
     resolution: Annotated[int, typer.Option(min=32, max=512, help="Samples per axis of the neural surface.")] = 256,
+    surfaces: Annotated[
+        bool, typer.Option(help="Measure the surfaces of identities; poses alone take a tenth of the time.")
+    ] = True,
     out: Annotated[Path | None, typer.Option("--json", help="A file to write the figures to as well, .json.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -83,7 +86,8 @@ def head(
         model = Head.load(bundle if bundle is not None else presets.preset(presets.HEAD), choose_device(device))
         heads.require_same_family(model.shape_size, model.config["rig_controls"], model.parts)
     with one_bar() as progress:
-        rows = report_rows(measure_head(model, model.rig_to_code(), heads, progress, identities, fits, resolution))
+        counts = (identities, fits, resolution, surfaces)
+        rows = report_rows(measure_head(model, model.rig_to_code(), heads, progress, *counts))
     OUT.print(head_table(rows))
     if out is not None:
         with written_whole(out) as staged:

@@ -68,6 +68,16 @@ def test_fits_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.crossings
 
 
+def test_surfaces_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_measures, "skin_mesh", lambda *_: pytest.fail("meshed"))
+    head = BallHead()
+    found = measure_head(head, head.rig_to_code(), FACES, lambda *_: None, identities=1, surfaces=False)
+    assert not found.surfaces
+    assert found.expressions
+    assert found.gaps
+    assert found.crossings
+
+
 def test_cases_are_summed_up() -> None:
     cases = Cases([np.array([1.0, 2.0, 3.0]), np.array([8.0])])
     assert cases.mean == 3.5

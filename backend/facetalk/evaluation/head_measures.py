@@ -97,6 +97,7 @@ def measure_head(
     identities: int | None = None,
     fits: int | None = None,
     resolution: int = 256,
+    surfaces: bool = True,
 ) -> HeadMeasures:
     """Measure a head.
 
@@ -108,12 +109,13 @@ def measure_head(
         identities: how many identities to measure, of either group; all by default.
         fits: to how many of these to fit a code, which takes the most time; all by default.
         resolution: of the neural surface's mesh, samples per axis.
+        surfaces: whether to measure the surfaces of identities, or poses alone, which takes a tenth of the time.
 
     Raises:
         UserError: the head is so far off that it has no skin, or that no identity can be fitted.
     """
     comparison = _Comparison(head, rig_to_code, heads, resolution, HeadMeasures())
-    work = list(comparison.work(identities, fits))
+    work = list(comparison.work(identities, fits, surfaces))
     for done, (name, measure) in enumerate(work):
         measure(partial(_report_share, progress, name, done, len(work)))
     progress("done", 1.0)
@@ -157,15 +159,19 @@ class _Comparison:
     resolution: int
     measures: HeadMeasures
 
-    def work(self, identities: int | None, fits: int | None) -> Iterator[tuple[str, Callable[[Report], None]]]:
+    def work(
+        self, identities: int | None, fits: int | None, surfaces: bool
+    ) -> Iterator[tuple[str, Callable[[Report], None]]]:
         """All that is to be done, by name."""
         for number in range(len(self.heads.held_out.codes))[:identities]:
             name = f"held-out identity {number + 1}"
             yield f"{name}: poses", partial(self._poses, number)
+            if not surfaces:
+                continue
             yield f"{name}: surface", partial(self._surface, OWN_CODE, self.heads.held_out, number)
             if fits is None or number < fits:
                 yield f"{name}: fit", partial(self._fitted, number)
-        for number in range(len(self.heads.trained.codes))[:identities]:
+        for number in range(len(self.heads.trained.codes))[: identities if surfaces else 0]:
             name = f"training identity {number + 1}: surface"
             yield name, partial(self._surface, TRAINED, self.heads.trained, number)
 
