@@ -4,7 +4,7 @@ Displacements are principal modes of the frames, weighted anew until no vertex i
 squares alone would spend modes on the jaw, which is large, and miss lids, which are small. Pure numpy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +67,12 @@ class FrameSpan:
         count = len(self._directions)
         weights = np.concatenate([np.pad(each, ((0, 0), (0, count - each.shape[1]))) for each in self._weights])
         limit = 1.0 - self._off
-        sample = weights[:: -(-len(weights) // SAMPLE)]
         importance = np.ones(len(self._neutral), np.float32)
         best = modes = _modes(self._directions, weights, importance)
+        easy = weights[:: -(-len(weights) // SAMPLE)]
+        size = _least(lambda size: self._misses(easy, best, size).max() <= limit, count)
+        hardest = np.argsort([off.max() for off in self._offs(weights, best, size // 2)])[-SAMPLE:]
+        sample = weights[hardest]
         size = _least(lambda size: self._misses(sample, best, size).max() <= limit, count)
         for _ in range(ROUNDS):
             fewer = int(SHRINKING * size)
@@ -105,12 +108,16 @@ class FrameSpan:
 
     def _misses(self, weights: Floats, modes: "_Modes", size: int) -> Floats:
         """How far off each vertex is at most with so many modes ``[V]``, in tolerances."""
-        left = weights - weights @ modes.to_curves[:, :size] @ modes.to_weights[:size]
         worst = np.zeros(len(self._neutral), np.float32)
-        for chunk in range(0, len(left), CHUNK):
-            off = _off(left[chunk : chunk + CHUNK] @ self._directions)
-            np.maximum(worst, off.max(axis=0), out=worst)
+        for off in self._offs(weights, modes, size):
+            np.maximum(worst, off, out=worst)
         return worst
+
+    def _offs(self, weights: Floats, modes: "_Modes", size: int) -> Iterator[Floats]:
+        """How far off each vertex is with so many modes ``[V]``, in tolerances, frame by frame."""
+        left = weights - weights @ modes.to_curves[:, :size] @ modes.to_weights[:size]
+        for start in range(0, len(left), CHUNK):
+            yield from _off(left[start : start + CHUNK] @ self._directions)
 
     def _form(self, weights: Floats, modes: "_Modes", size: int) -> CompactForm:
         curves = weights @ modes.to_curves[:, :size]
