@@ -11,10 +11,10 @@ ADD_ON = ROOT / "blender_addon"
 
 # From the roof down; modules of one floor may not import each other unless they share a name here.
 FLOORS: tuple[set[str], ...] = (
-    {"cli", "cli_bench", "cli_evaluate", "cli_fit", "cli_head", "cli_rig"},
+    {"cli", "cli_bench", "cli_evaluate", "cli_fit", "cli_head", "cli_rig", "cli_template"},
     {"cli_console"},
     {"service", "export", "evaluation"},
-    {"animate", "capture"},
+    {"animate", "capture", "character"},
     {"topology"},
     {"head", "motion", "speech"},
     {"bundle", "clip", "take", "presets", "device", "output_file"},

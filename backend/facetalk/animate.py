@@ -29,6 +29,9 @@ from facetalk.topology.wrap import wrap
 Progress = Callable[[str, float], None]
 """Called with a stage (``speech``, ``motion``, ``decode``) and the fraction of it that is done; may raise to cancel."""
 
+Pose = Callable[[Tensor], NDArray[np.float32]]
+"""Vertices ``[T, V, 3]`` for expression codes ``[T, E]``."""
+
 FRAMES_PER_BATCH = 25
 MAXIMUM_FPS = 240.0
 CAPTURED_RATE = 50  # codes per second that `facetalk fit` finds
@@ -134,12 +137,16 @@ class Animator:
         Raises:
             UserError: a setting is out of range.
         """
-        count = self.frame_count(clip, settings.fps)
-        actor = self._actor(settings.identity)
+        return self.perform(self._actor(settings.identity).pose, clip, settings, progress)
+
+    def perform(
+        self, pose: Pose, clip: Clip, settings: TakeSettings, progress: Progress | None = None
+    ) -> Iterator[FrameBatch]:
+        """``frames`` of whatever can be posed by codes; the settings' identity and hair do not count."""
         report = progress or _silent
         self._style(settings.style)
-        timeline = _FrameClock(count, settings.fps, self.motion.speech.rate)
-        return self._pose_chunks(actor, self._code_chunks(clip, settings, report), timeline, report)
+        timeline = _FrameClock(self.frame_count(clip, settings.fps), settings.fps, self.motion.speech.rate)
+        return self._pose_chunks(pose, self._code_chunks(clip, settings, report), timeline, report)
 
     def poses(
         self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None, *, rate: int = CAPTURED_RATE
@@ -161,7 +168,7 @@ class Animator:
         count = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // rate, np.float32)), settings.fps)
         chunks = iter([codes.to(self.device) * settings.intensity])
         timeline = _FrameClock(count, settings.fps, rate)
-        return self._pose_chunks(self._actor(settings.identity), chunks, timeline, progress or _silent)
+        return self._pose_chunks(self._actor(settings.identity).pose, chunks, timeline, progress or _silent)
 
     def identity_code(self, identity: str) -> Tensor:
         """The code ``[I]`` of a face.
@@ -206,18 +213,18 @@ class Animator:
             yield piece
 
     def _pose_chunks(
-        self, actor: _Actor, chunks: Iterator[Tensor], timeline: "_FrameClock", report: Progress
+        self, pose: Pose, chunks: Iterator[Tensor], timeline: "_FrameClock", report: Progress
     ) -> Iterator[FrameBatch]:
         for chunk in chunks:
             codes = timeline.codes_of(chunk, last=False)
-            yield from self._batches(actor, timeline, codes, report)
-        yield from self._batches(actor, timeline, timeline.codes_of(None, last=True), report)
+            yield from self._batches(pose, timeline, codes, report)
+        yield from self._batches(pose, timeline, timeline.codes_of(None, last=True), report)
 
-    def _batches(self, actor: _Actor, timeline: "_FrameClock", codes: Tensor, report: Progress) -> Iterator[FrameBatch]:
+    def _batches(self, pose: Pose, timeline: "_FrameClock", codes: Tensor, report: Progress) -> Iterator[FrameBatch]:
         for batch in codes.split(FRAMES_PER_BATCH):
             if not len(batch):
                 continue
-            posed = actor.pose(batch)
+            posed = pose(batch)
             first = timeline.delivered
             timeline.delivered += len(batch)
             report("decode", timeline.delivered / timeline.count)

@@ -16,7 +16,7 @@ from torch import Tensor
 from facetalk.errors import UserError
 
 FORMAT_VERSION = 1
-KINDS = ("speech", "head", "motion", "topology", "held-out")
+KINDS = ("speech", "head", "motion", "topology", "mesh", "held-out")
 MANIFEST_LIMIT = 1 << 20  # bytes
 FILE_LIMIT = 1 << 30  # bytes; far above any bundle we make, far below a machine's memory
 

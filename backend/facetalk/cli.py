@@ -1,4 +1,4 @@
-"""The command line: ``facetalk animate | fit | rig | evaluate | head | serve | doctor``.
+"""The command line: ``facetalk animate | fit | rig | template | evaluate | head | serve | doctor``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from facetalk import cli_bench, cli_evaluate, cli_fit, cli_head, cli_rig, presets
+from facetalk import cli_bench, cli_evaluate, cli_fit, cli_head, cli_rig, cli_template, presets
 from facetalk.cli_console import ERR, OUT, Device, bars, load_animator
 from facetalk.errors import UserError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(cli_fit.fit)
 app.command()(cli_rig.rig)
+app.command()(cli_template.template)
 app.add_typer(cli_head.app, name="head")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_evaluate.app, name="evaluate")
@@ -81,6 +82,9 @@ def animate(
     style: Annotated[
         str | None, typer.Option(help="How to perform: neutral, lively, happy ...; a file of presets/styles.")
     ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A mesh of your own that `facetalk template` has prepared.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
@@ -99,9 +103,14 @@ def animate(
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
     if blend is None and video is None:
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
+    if template is not None and compact is not None:
+        raise typer.BadParameter("the compact form knows no meshes of other units yet: leave out --compact")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
+    from facetalk.topology.own_template import require_own_template
 
+    if template is not None:
+        require_own_template(template)
     for path, suffix in ((blend, ".blend"), (video, ".mp4")):
         if path is not None:
             require_writable(path, suffix)
@@ -109,6 +118,7 @@ def animate(
 
     animator, load_seconds = load_animator(device)
 
+    from facetalk.character import Character
     from facetalk.device import describe_device
     from facetalk.export import write_take
     from facetalk.take import TakeSettings
@@ -116,9 +126,10 @@ def animate(
     settings = TakeSettings(
         identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair, style=style
     )
+    source = animator if template is None else Character.load(animator, template)
     with _stage_bars() as clock:
         report = write_take(
-            animator, clip, settings, sound=speech, blend=blend, video=video, progress=clock, compact_mm=compact
+            source, clip, settings, sound=speech, blend=blend, video=video, progress=clock, compact_mm=compact
         )
     seconds = {"load models": load_seconds, **clock.seconds}
     _print_summary(seconds, clip.seconds, describe_device(animator.device))
