@@ -103,10 +103,10 @@ def _average_surface(head: Head, part: str) -> Surface:
 
 @dataclass(frozen=True)
 class Numbering:
-    """Which of MakeHuman's vertices the skin's are ``[V]``, and which of the skin's are on lines of lips or lids."""
+    """Which of MakeHuman's vertices the skin's are ``[V]``, and the skin's edge loops along lips and lids by name."""
 
     makehuman: Indices
-    feature_edges: Indices
+    loops: dict[str, Indices]
 
 
 def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tuple[list[Piece], SkinFit, Numbering]:
@@ -130,8 +130,8 @@ def build(human: MakeHuman, heads: IctHeads, head: Head, resolution: int) -> tup
     parts = {row: teeth(head, heads, fit.canonical, row) for row in ("upper_teeth", "lower_teeth")}
     parts |= {"mouth": gums_and_tongue(head, heads, fit.canonical), BROWS: brows(head, resolution)}
     pieces += [_part_piece(part, *mesh, heads, fit.canonical) for part, mesh in parts.items()]
-    features = [guide.vertices for name, guide in guides.items() if name != "neck"]
-    return pieces, fit, Numbering(fit.kept[used], np.unique(np.concatenate(features)))
+    loops = {name: guide.vertices for name, guide in guides.items() if name != "neck"}
+    return pieces, fit, Numbering(fit.kept[used], loops)
 
 
 def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str) -> Piece:
@@ -171,9 +171,10 @@ def write_template(
     materials = list(dict.fromkeys(named.tolist()))
     parts = np.concatenate([np.full(len(piece.vertices), piece.part) for piece in pieces])
     skin = pieces[0].vertices
-    landmarks = skin_landmarks(fit, skin, numbers.makehuman)
+    lids = {side: numbers.loops[name] for side, name in zip(("left", "right"), LIDS, strict=True)}
+    landmarks = skin_landmarks(fit, skin, numbers.makehuman, lids)
     groups = face_groups(closed_mouth(fit, skin), fit.heads, skin, fit.canonical)
-    groups["feature_edges"] = numbers.feature_edges
+    groups["feature_edges"] = np.unique(np.concatenate(list(numbers.loops.values())))
     for name in ("eyeballs", "upper_teeth", "lower_teeth"):
         groups[name] = np.flatnonzero(parts == PARTS.index(name))
     for material in ("gums", "tongue", "brows"):

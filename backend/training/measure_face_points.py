@@ -48,7 +48,8 @@ LEAST_PLACES = 8
 def measured_places(animator: Animator, tracker: FaceTracker) -> dict[int, FloatArray]:
     """Where on the mean face each landmark is: ``[pictures, 3]``, head units, by Face Mesh number."""
     template = animator.template
-    on_face = [animator.head.parts.index(part) for part in ("skin", "brows")]
+    # Of a lid only how far across the face it is counts: there the eyeball beside it says as much.
+    on_face = [animator.head.parts.index(part) for part in ("skin", "brows", "eyeballs")]
     places: dict[int, list[FloatArray]] = defaultdict(list)
     for name in IDENTITIES:
         mesh = animator.mesh(name)

@@ -195,8 +195,15 @@ def skin_mobility(fit: SkinFit, skin: Array) -> Array:
     return np.asarray(share * share * (3.0 - 2.0 * share))
 
 
-def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int]:
-    """Skin vertices that measures and rigs read: inner lips, mouth corners, lids, outer eye corners, chin, nose."""
+def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices, lids: dict[str, Indices]) -> dict[str, int]:
+    """Skin vertices that measures and rigs read: inner lips, mouth corners, lids, outer eye corners, chin, nose.
+
+    Args:
+        fit: the fit that the skin comes from.
+        skin: vertices ``[V, 3]``.
+        numbers: MakeHuman's of these ``[V]``.
+        lids: the edge loop about either eye's opening.
+    """
     index = {int(number): row for row, number in enumerate(numbers)}
     upper, lower = OWN_LIP_LOOPS[0]
     lips = np.array(
@@ -211,8 +218,7 @@ def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices) -> dict[str, int
         "chin": index[CHIN_FRONT],
     }
     for side, outward in (("left", 1.0), ("right", -1.0)):
-        rim = {index[int(fit.kept[v])]: place for v, place in fit._lids(side).items()}
-        rows = np.array(list(rim))
+        rows = lids[side]
         corner = rows[(outward * skin[rows, 0]).argmax()]
         named[f"outer_eye_{side}"] = int(corner)
         middle = fit.canonical[fit.heads.eyes[side]].mean(axis=0)[0]
