@@ -119,9 +119,9 @@ class MotionDenoiser(nn.Module):
 class GuidedDenoiser:
     """A denoiser that hears given speech, with classifier-free guidance (Ho and Salimans, 2022).
 
-    The answer is ``without + guidance * (with - without)``; both are computed as one batch, in the same style. At
-    guidance 1 only the answer with speech is needed, and only that is computed. Where the network expects a motion, it
-    may be asked to keep nearer to that than it would.
+    The answer is ``without + guidance * (with - without)``, both in the same style. At guidance 1 only the answer with
+    speech is needed, and only that is computed. A network with an expectation is guided in that alone, where speech
+    speaks: that is done once, and the decoder's correction, of which a share is kept, is added as it is.
     """
 
     def __init__(
@@ -139,29 +139,31 @@ class GuidedDenoiser:
             heard: ``[B, T, W]`` from its ``audio``.
             guidance: weight of the speech.
             style: one for all, ``[1, style_size]``.
-            variety: what is kept of the difference from the expectation, ``[E, E]``; ``None``: all.
+            variety: what is kept of the decoder's correction, ``[E, E]``; ``None``: all.
         """
         self.network = network
         self.guidance = guidance
         self.style = style
         self.variety = variety
-        self.heard = heard if guidance == 1.0 else torch.cat([heard, network.audio.silence(heard)])
-        self.expected = network.expect(self.heard, style)
+        self.heard = heard
+        self.silence = network.audio.silence(heard)
+        self.expected = network.expect(heard, style)
+        unheard = network.expect(self.silence, style)
+        self.guided = None if self.expected is None or unheard is None else self._guide(self.expected, unheard)
 
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
+        if self.expected is not None and self.guided is not None:
+            correction = self.network(noisy, time, self.heard, self.expected, self.style) - self.expected
+            return self.guided + (correction if self.variety is None else correction @ self.variety)
         if self.guidance == 1.0:
-            answer = self.network(noisy, time, self.heard, self.expected, self.style)
-        else:
-            both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), self.heard, self.expected, self.style)
-            answer = self._guided(both)
-        if self.variety is None or self.expected is None:
-            return answer
-        expected = self.expected if self.guidance == 1.0 else self._guided(self.expected)
-        return expected + (answer - expected) @ self.variety
-
-    def _guided(self, both: Tensor) -> Tensor:
+            return self.network(noisy, time, self.heard, style=self.style)
+        both_heard = torch.cat([self.heard, self.silence])
+        both = self.network(noisy.repeat(2, 1, 1), time.repeat(2, 1), both_heard, style=self.style)
         with_speech, without = both.chunk(2)
+        return self._guide(with_speech, without)
+
+    def _guide(self, with_speech: Tensor, without: Tensor) -> Tensor:
         return torch.lerp(without, with_speech, self.guidance)
 
 

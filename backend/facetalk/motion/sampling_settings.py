@@ -13,7 +13,8 @@ class SamplingSettings:
 
     Attributes:
         steps: denoising steps per window.
-        guidance: weight of the speech: 0 ignores it, 1 follows it as trained, above 1 exaggerates it.
+        guidance: weight of the speech: 0 ignores it, 1 follows it as trained, above 1 exaggerates it. With an
+            expectation it costs nothing; without, every step costs twice as much at any other weight than 1.
         window: frames sampled at once, context and look-ahead included.
         context: frames of the window before that a window starts with.
         look_ahead: frames at a window's end that the next window samples again.
