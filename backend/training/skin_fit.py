@@ -223,8 +223,12 @@ def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices, lids: dict[str, 
         named[f"outer_eye_{side}"] = int(corner)
         middle = fit.canonical[fit.heads.eyes[side]].mean(axis=0)[0]
         height = skin[rows, 1] - skin[rows, 1].mean()
-        for name, half in (("upper_lid", rows[height > 0]), ("lower_lid", rows[height < 0])):
-            named[f"{name}_{side}"] = int(half[np.abs(skin[half, 0] - middle).argmin()])
+        above, below = rows[height > 0], rows[height < 0]
+        upper = above[np.abs(skin[above, 0] - middle).argmin()]
+        # A blink draws the lower lid inwards: the vertex that will meet the upper one lies farther out.
+        beyond = outward * (skin[below, 0] - skin[upper, 0])
+        lower = below[np.where(beyond >= 0.0, beyond, np.inf).argmin()]
+        named |= {f"upper_lid_{side}": int(upper), f"lower_lid_{side}": int(lower)}
     return named
 
 
