@@ -80,6 +80,7 @@ def motion(
 def topology(
     speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to a minute.")],
     identities: Annotated[int, typer.Option(min=1, max=200, help="How many faces: named ones and random ones.")] = 20,
+    whole: Annotated[bool, typer.Option("--whole", help="Then `bench decoding` and `bench rig` as well.")] = False,
     device: Device = "auto",
 ) -> None:
     """Measure the template: how it lands on faces, and what becomes of it while they speak."""
@@ -93,6 +94,9 @@ def topology(
     with one_bar() as progress:
         result = bench_topology(animator, clip, identities, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
+    if whole:
+        decoding(speech, device=device)
+        rig(speech, device=device)
 
 
 @app.command()
