@@ -118,15 +118,19 @@ def animate(
 
     animator, load_seconds = load_animator(device)
 
-    from facetalk.character import Character
     from facetalk.device import describe_device
     from facetalk.export import write_take
+    from facetalk.service.stream import TakeSource
     from facetalk.take import TakeSettings
 
     settings = TakeSettings(
         identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair, style=style
     )
-    source = animator if template is None else Character.load(animator, template)
+    source: TakeSource = animator
+    if template is not None:
+        from facetalk.character import Character
+
+        source = Character.load(animator, template)
     with _stage_bars() as clock:
         report = write_take(
             source, clip, settings, sound=speech, blend=blend, video=video, progress=clock, compact_mm=compact
