@@ -36,6 +36,7 @@ class MotionTraining:
         speech: the features that the network hears.
         step: optimiser steps taken.
         seconds: of wall clock spent, over all resumptions.
+        before: steps and seconds of the runs whose weights this one began with, the first of all first.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class MotionTraining:
             weight_decay=self.settings.weight_decay,
         )
         self.step, self.seconds = 0, 0.0
+        self.before: list[dict[str, float]] = []
 
     @property
     def expecting(self) -> bool:
@@ -186,7 +188,9 @@ class MotionTraining:
                 if parameter in self.optimiser.state:
                     tensors[f"{moment}.{name}"] = self.optimiser.state[parameter][moment]
         config = asdict(self.network.config)
-        save_checkpoint(folder, tensors, {"step": self.step, "seconds": self.seconds, "denoiser": config})
+        save_checkpoint(
+            folder, tensors, {"step": self.step, "seconds": self.seconds, "before": self.before, "denoiser": config}
+        )
 
     def resume(self, folder: Path) -> bool:
         """Continue from a folder's checkpoint; false where there is none.
@@ -204,7 +208,7 @@ class MotionTraining:
             module = getattr(self, part)
             module.load_state_dict(_section(tensors, part))
         self.statistics = _to(self.device, CorpusStatistics(**_section(tensors, "statistics")))
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.before = state["step"], state["seconds"], state.get("before", [])
         for name, parameter in self.network.named_parameters():
             if f"exp_avg.{name}" in tensors:
                 moments = {kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")}
@@ -222,7 +226,9 @@ class MotionTraining:
         found = load_checkpoint(folder)
         if found is None:
             raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
-        given = _section(found[0], "averaged")
+        tensors, state = found
+        given = _section(tensors, "averaged")
+        self.before = [*state.get("before", []), {"steps": state["step"], "seconds": round(state["seconds"])}]
         anew: tuple[str, ...] = ()
         if self.network.expectation is not None:
             # The answer of a decoder without expectation is all of the motion, not a correction of it.
@@ -263,6 +269,7 @@ class MotionTraining:
             training={
                 "preset": self.recipe.name,
                 **asdict(self.settings),
+                "begun_from": self.before,
                 "steps": self.step,
                 "seconds": round(self.seconds),
                 "held_out": quality,

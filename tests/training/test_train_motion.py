@@ -138,6 +138,7 @@ def test_a_run_begins_with_the_weights_of_another_and_its_own_clock(
     later = prepared(corpus, head)
     later.begin_from(tmp_path / "earlier")
     assert (later.step, later.seconds) == (0, 0.0)
+    assert later.before == [{"steps": 3, "seconds": 30}]
     for ours, theirs in zip(later.network.parameters(), earlier.averaged.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     assert torch.equal(later.statistics.code_mean, earlier.statistics.code_mean)
