@@ -141,7 +141,7 @@ def test_the_table_shows_takes_their_mean_and_the_baseline(talkers: Path) -> Non
 
 def test_recordings_of_one_kind_have_a_median_of_their_own(talkers: Path) -> None:
     scores = evaluate_talkers(LoudMouth(), read_recordings(talkers), 1, quiet, TakeSettings())
-    named = [replace(each, name=name) for each, name in zip(scores, ["far1", "near1", "near2"], strict=True)]
+    named = [replace(each, name=name) for each, name in zip(scores, ["far_1", "near1_1", "near2_1"], strict=True)]
     rows = table_rows(named)
     expected = np.median([each.mean.height_in_speech for each in scores[1:]])
     assert rows["near: mean of takes"][1] == f"{expected:.2f}"

@@ -222,7 +222,7 @@ def median_values(rows: list[list[float]]) -> list[float]:
 def report_table(scores: list[TalkerScores]) -> Table:
     """One row for each recording (median over takes), medians over recordings, and the baseline.
 
-    Several recordings whose names begin with the same letters have medians of their own.
+    Several recordings of a kind (``talker1_1``, ``talker2_1``) have medians of their own.
     """
     table = Table(title="Generated takes against tracked lips")
     table.add_column("recording", no_wrap=True)
@@ -244,11 +244,12 @@ def _median_of(scores: list[list[Score]]) -> list[float]:
 
 
 def _groups(scores: list[TalkerScores]) -> dict[str, list[TalkerScores]]:
-    """Recordings by the letters that their names begin with, where these tell several of them from the others."""
+    """Recordings by what stands before the underscore of their names (`talker1_2`), where that tells several apart."""
     groups: dict[str, list[TalkerScores]] = {}
     for each in scores:
-        letters = re.match("[a-zA-Z]*", each.name)
-        groups.setdefault(letters[0] if letters else "", []).append(each)
+        kind = re.match(r"([a-zA-Z]+)\d*_", each.name)
+        if kind:
+            groups.setdefault(kind[1], []).append(each)
     return {name: members for name, members in groups.items() if 1 < len(members) < len(scores)}
 
 
