@@ -24,7 +24,9 @@ from facetalk.motion.style import ANY_STYLE, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
 from facetalk.speech.feature_kind import FeatureKind
 
-MOUTH = ("jaw", "mouth", "tongue", "cheekPuff")  # beginnings of the names of rig controls that speech rules
+# Beginnings of the names of rig controls that speech rules, and of those among them that feelings rule.
+MOUTH = ("jaw", "mouth", "tongue", "cheekPuff")
+FELT = ("mouthSmile", "mouthFrown", "mouthDimple")
 
 
 class TakeProgress(NamedTuple):
@@ -270,7 +272,7 @@ class MotionModel:
         """What takes keep of their difference from the expectation, ``[E, E]`` of normalised codes; ``None``: all."""
         if self.settings.mouth_variety == 1.0:
             return None
-        of_mouth = [name.startswith(MOUTH) for name in self.rig_controls]
+        of_mouth = [name.startswith(MOUTH) and not name.startswith(FELT) for name in self.rig_controls]
         share = torch.where(torch.tensor(of_mouth), self.settings.mouth_variety, 1.0).double()
         to_code = self.rig_to_code.cpu().double()
         # What of a code is of no rig control is kept.
