@@ -64,7 +64,7 @@ class PolygonMesh:
             found.append(f"{int((count > 2).sum())} edges belong to three faces or more: they are kept as they are.")
         holes = len(igl.boundary_loop_all(self.triangles())) if (count == 1).any() else 0
         if holes:
-            found.append(f"The mesh has {holes} open borders: they stay open.")
+            found.append(f"The mesh has {holes} open border{'s' if holes > 1 else ''}: what is open stays open.")
         return found
 
     def _next_corners(self) -> Indices:
