@@ -13,7 +13,7 @@ from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.frame_noise import frame_noise
 from facetalk.motion.samplers import SAMPLERS, KnownFrames, SamplerName
 from facetalk.motion.sampling_settings import SamplingSettings
-from facetalk.motion.style import STYLE_SIZE, Style
+from facetalk.motion.style import ANY_STYLE, STYLE_SIZE, Style
 from facetalk.motion.takes import MotionModel, TakeProgress
 from facetalk.motion.windows import plan_windows
 from facetalk.speech.feature_kind import FeatureKind
@@ -297,24 +297,27 @@ def test_styles_change_a_take_alone_and_among_others() -> None:
 
 @pytest.mark.parametrize("guidance", [1.0, 1.5])
 def test_takes_agree_on_the_mouth_as_far_as_is_asked(guidance: float) -> None:
-    controls = ("jawOpen", "mouthPucker", "browDown_L", "eyeBlink_L", "cheekSquint_L")
+    controls = ("jawOpen", "mouthSmile_L", "browDown_L", "eyeBlink_L", "cheekSquint_L")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = MotionDenoiser(replace(CONFIG, expects=True))
+        network = MotionDenoiser(replace(CONFIG, expects=True, style_size=STYLE_SIZE))
         torch.nn.init.normal_(network.leave[1].weight)  # type: ignore[arg-type]
     mean, deviation, to_code = drawn(CODES, seed=4), drawn(CODES, seed=5).abs() + 0.5, drawn(len(controls), CODES)
 
-    def takes(variety: float) -> Tensor:
+    def takes(variety: float, style: Style) -> Tensor:
         settings = replace(SETTINGS, mouth_variety=variety, guidance=guidance)
         sampling = MotionModel(network, mean, deviation, controls, to_code, settings, SPEECH)
-        codes = torch.cat(list(sampling.stream(drawn(30, FEATURES), seeds=[1, 2])), dim=1)
+        codes = torch.cat(list(sampling.stream(drawn(30, FEATURES), seeds=[1, 2], style=style)), dim=1)
         return (codes - mean) @ torch.linalg.pinv(to_code)
 
-    def apart(variety: float) -> Tensor:
-        first, second = takes(variety)
+    def apart(variety: float, style: Style = ANY_STYLE) -> Tensor:
+        first, second = takes(variety, style)
         return (first - second).std(dim=0)
 
     assert apart(1.0).min() > 0.1
     assert apart(0.0)[:2].max() < 1e-4
     assert apart(0.0)[2:].min() > 0.1
     assert 0.0 < apart(0.3)[0] < apart(1.0)[0]
+    happy = apart(0.0, Style(emotion="happy"))
+    assert happy[0] < 1e-4
+    assert happy[1] > 0.1

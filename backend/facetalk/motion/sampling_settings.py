@@ -21,7 +21,7 @@ class SamplingSettings:
         sampler: one of ``samplers.SAMPLERS``.
         mouth_variety: how far takes of a model with an expectation differ in what speech demands of jaw, lips, cheeks
             and tongue: 1 as far as in training, 0 not at all. What the decoder adds to the expectation there is mostly
-            noise of its own, while brows, lids, gaze and smiles are its to invent.
+            noise of its own, while brows, lids and gaze are its to invent.
     """
 
     steps: int = 12

@@ -20,7 +20,7 @@ from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoi
 from facetalk.motion.frame_noise import frame_noise
 from facetalk.motion.samplers import KnownFrames, SamplingStep, sample
 from facetalk.motion.sampling_settings import SamplingSettings
-from facetalk.motion.style import ANY_STYLE, Style
+from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
 from facetalk.motion.windows import FeatureReader, Window, plan_windows
 from facetalk.speech.feature_kind import FeatureKind
 
@@ -264,16 +264,20 @@ class MotionModel:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
         every = heard.expand(len(sampling.seeds), -1, -1)
-        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, self._variety())
+        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, self._variety(sampling.style))
         name, steps = self.settings.sampler, sampling.steps
         return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
 
-    def _variety(self) -> Tensor | None:
-        """What takes keep of their difference from the expectation, ``[E, E]`` of normalised codes; ``None``: all."""
+    def _variety(self, style: Style) -> Tensor | None:
+        """What takes keep of their difference from the expectation, ``[E, E]`` of normalised codes; ``None``: all.
+
+        A feeling that is asked for shows in full.
+        """
         if self.settings.mouth_variety == 1.0:
             return None
-        of_mouth = [name.startswith(MOUTH) and not name.startswith(FELT) for name in self.rig_controls]
-        share = torch.where(torch.tensor(of_mouth), self.settings.mouth_variety, 1.0).double()
+        free = FELT if style.emotion not in (None, NEUTRAL) else ()
+        ruled = [name.startswith(MOUTH) and not name.startswith(free) for name in self.rig_controls]
+        share = torch.where(torch.tensor(ruled), self.settings.mouth_variety, 1.0).double()
         to_code = self.rig_to_code.cpu().double()
         # What of a code is of no rig control is kept.
         lessened = torch.linalg.pinv(to_code) @ ((share - 1.0)[:, None] * to_code)
