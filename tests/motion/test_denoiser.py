@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser, rotary_angles, rotate
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser, rotary_angles, rotate
 
 CODES, FEATURES = 6, 10
 
@@ -74,30 +74,6 @@ def test_rotary_products_depend_on_distance_alone() -> None:
         assert torch.allclose(band, band[0].expand_as(band), atol=1e-4)
 
 
-def test_guidance_leads_on_from_the_answer_without_speech() -> None:
-    network, noisy, heard = denoiser(), drawn(1, 20, CODES), drawn(1, 20, 16)
-    time = torch.full((1, 20), 0.6)
-    with_speech, without = network(noisy, time, heard), network(noisy, time, network.audio.silence(heard))
-    assert torch.equal(GuidedDenoiser(network, heard, 1.0)(noisy, time), with_speech)
-    for guidance in (0.0, 0.5, 2.5):
-        guided = without + guidance * (with_speech - without)
-        assert torch.allclose(GuidedDenoiser(network, heard, guidance)(noisy, time), guided, atol=1e-5)
-
-
-def test_an_expectation_is_guided_and_a_share_of_its_correction_kept() -> None:
-    network, noisy, heard = denoiser(True), drawn(1, 20, CODES), drawn(1, 20, 16)
-    time = torch.full((1, 20), 0.6)
-    expected, unheard = network.expect(heard), network.expect(network.audio.silence(heard))
-    assert expected is not None
-    assert unheard is not None
-    answer = network(noisy, time, heard, expected)
-    assert torch.allclose(GuidedDenoiser(network, heard, 1.0)(noisy, time), answer, atol=1e-6)
-    variety = torch.diag(torch.tensor([0.0, 1.0, 0.5, 1.0, 1.0, 1.0]))
-    guided = unheard + 1.5 * (expected - unheard) + (answer - expected) * variety.diagonal()
-    told = GuidedDenoiser(network, heard, 1.5, variety=variety)(noisy, time)
-    assert torch.allclose(told, guided, atol=1e-5)
-
-
 def test_a_new_network_answers_with_the_expectation() -> None:
     network, noisy, heard = (
         MotionDenoiser(DenoiserConfig(CODES, FEATURES, width=16, expects=True)),
@@ -123,11 +99,3 @@ def test_the_expectation_hears_its_surroundings_and_its_style(styled: int) -> No
     if style is not None:
         assert style.grad is not None
         assert style.grad.abs().min() > 0
-
-
-def test_null_is_deaf() -> None:
-    network, noisy, time = denoiser(), drawn(1, 20, CODES), torch.full((1, 20), 0.6)
-    one, other = drawn(1, 20, 16), drawn(1, 20, 16, seed=9)
-    answers = [GuidedDenoiser(network, heard, 0.0)(noisy, time) for heard in (one, other)]
-    assert torch.equal(*answers)
-    assert not torch.allclose(network(noisy, time, one), network(noisy, time, other))

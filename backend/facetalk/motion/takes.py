@@ -16,8 +16,9 @@ from torch import Tensor
 
 from facetalk.bundle import Bundle, read_bundle
 from facetalk.errors import UserError
-from facetalk.motion.denoiser import DenoiserConfig, GuidedDenoiser, MotionDenoiser
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.frame_noise import frame_noise
+from facetalk.motion.guidance import GuidedDenoiser
 from facetalk.motion.samplers import KnownFrames, SamplingStep, sample
 from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
