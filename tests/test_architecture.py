@@ -17,7 +17,7 @@ FLOORS: tuple[set[str], ...] = (
     {"animate", "capture", "character"},
     {"topology"},
     {"head", "motion", "speech"},
-    {"bundle", "clip", "take", "presets", "device", "output_file"},
+    {"bundle", "clip", "take", "presets", "preset_file", "device", "output_file"},
     {"errors"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -1,6 +1,5 @@
 """Recipes of motion models: network, sampling and training, each in a small readable file of ``presets/trainings``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig
 from facetalk.motion.sampling_settings import SamplingSettings
 from facetalk.motion.style import STYLE_SIZE
+from facetalk.preset_file import read_preset_file
 
 FILE_LIMIT = 1 << 16  # bytes
 # What head, corpora and `styles` decide.
@@ -119,7 +119,7 @@ class MotionRecipe:
                 f"There is no preset named {name!r}: choose one of {', '.join(known)}, or give a .json file."
             )
         path = Path(name) if name.endswith(".json") else folder / f"{name}.json"
-        entries = _read(path)
+        entries = read_preset_file(path, "a preset of training", FILE_LIMIT)
         parts = {
             "denoiser": _fitting(DenoiserConfig, entries.pop("denoiser", None), path, DECIDED),
             "sampling": _fitting(SamplingSettings, entries.pop("sampling", None), path),
@@ -133,20 +133,6 @@ class MotionRecipe:
         """The network's sizes for a head and a speech encoder."""
         style_size = STYLE_SIZE if self.styles else 0
         return replace(self.denoiser, code_size=code_size, feature_size=feature_size, style_size=style_size)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise UserError(f"{path} is too large for a preset of training: get it again.")
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror}): check its name.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: correct it.") from error
-    if not isinstance(entries, dict):
-        raise UserError(f"{path} is no preset of training: correct it.")
-    return entries
 
 
 def _fitting(kind: type[T], entries: object, path: Path, given: Mapping[str, Any] | None = None) -> T:

@@ -1,13 +1,12 @@
 """Style presets: small readable files that name a way to perform, one JSON object each in ``presets/styles``."""
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from facetalk import presets
 from facetalk.errors import UserError
 from facetalk.motion.style import Style
+from facetalk.preset_file import read_preset_file
 
 SUFFIX = ".json"
 FILE_LIMIT = 16 << 10  # bytes
@@ -48,7 +47,7 @@ def load_style(name: str) -> StylePreset:
     if name not in list_styles():
         raise UserError(f"There is no style named {name!r}: choose one of {', '.join(list_styles()) or 'none yet'}.")
     path = styles_folder() / (name + SUFFIX)
-    entries = _read(path)
+    entries = read_preset_file(path, "a style", FILE_LIMIT)
     known = {field.name for field in fields(Style)}
     description, asked = entries.get("description"), entries.get("style")
     _require(path, "description", isinstance(description, str) and len(description) <= TEXT_LIMIT)
@@ -61,20 +60,6 @@ def load_style(name: str) -> StylePreset:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return StylePreset(name, str(description), style)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise UserError(f"{path} is too large for a style: get it again.")
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror}): check its name.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a style: get it again.") from error
-    if not isinstance(entries, dict):
-        raise UserError(f"{path} is not a style: get it again.")
-    return entries
 
 
 def _fits(key: str, value: object) -> bool:

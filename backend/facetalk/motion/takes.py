@@ -189,7 +189,7 @@ class MotionModel:
         self._check(frames, guidance, steps, known)
         self._check_style(style)
         pieces = FeatureReader(iter(features), self.denoiser.config.feature_size)
-        sampling = _Sampling(tuple(seeds), guidance, steps, style, known, callback)
+        sampling = _Sampling(tuple(seeds), guidance, steps, style, self._variety(style), known, callback)
         return self._windows(pieces, frames, sampling)
 
     def _check(self, frames: int, guidance: float, steps: int, known: KnownFrames | None) -> None:
@@ -265,7 +265,7 @@ class MotionModel:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
         every = heard.expand(len(sampling.seeds), -1, -1)
-        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, self._variety(sampling.style))
+        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, sampling.variety)
         name, steps = self.settings.sampler, sampling.steps
         return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
 
@@ -294,6 +294,7 @@ class _Sampling(NamedTuple):
     guidance: float
     steps: int
     style: Style
+    variety: Tensor | None
     known: KnownFrames | None
     callback: TakeCallback | None
 
