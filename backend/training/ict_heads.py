@@ -140,11 +140,17 @@ class IctHeads:
             Vertices ``[N, V, 3]``.
         """
         posed, blinks = self._pose_freely(code, calibration, weights)
+        self._keep_before(posed)
+        self._resolve_contacts(posed, blinks)
+        self._keep_before(posed)  # what met may have gone into what lies behind it,
+        self._resolve_contacts(posed, blinks)  # and may have parted coming out of it
+        return posed
+
+    def _resolve_contacts(self, posed: Array, blinks: dict[str, Array]) -> None:
+        """Let lids meet lids, as far as eyes blink ``[N]`` by side, and lips meet lips, in place."""
         for side in ("left", "right"):
             self._contacts[f"lids_{side}"].resolve(posed, blink_touching(torch.from_numpy(blinks[side])))
         self._contacts["lips"].resolve(posed, torch.full((len(posed),), TOUCHING_LIPS))
-        self._keep_before(posed)
-        return posed
 
     def _keep_before(self, posed: Array) -> None:
         """Keep lids before the eyeballs and lips before the teeth, in place."""

@@ -13,7 +13,7 @@ Indices = NDArray[np.int64]
 # Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
 LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
 LIP_ROWS = (3, 3)  # behind and before the loop where lips touch
-LID_ROWS = (0, 3)  # behind and before the edge of the lids: what lies behind it is the socket
+LID_ROWS = (1, 3)  # behind and before the edge of the lids: what lies further behind is the socket
 LIP_COLUMNS, LID_COLUMNS = 37, 25
 
 
