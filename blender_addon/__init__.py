@@ -11,11 +11,11 @@ def register() -> None:
     """Blender enables the add-on."""
     import bpy
 
-    from . import operators, panels, preferences, settings, takes
+    from . import character_operators, operators, panels, preferences, settings, takes
 
     takes.register()
     settings.register()
-    for each in (*preferences.classes, *operators.classes, *panels.classes):
+    for each in (*preferences.classes, *operators.classes, *character_operators.classes, *panels.classes):
         bpy.utils.register_class(each)
     # Blender disables add-ons when it quits; bpy as a module does not, and hangs over the classes.
     atexit.register(unregister)
@@ -25,15 +25,15 @@ def unregister() -> None:
     """Blender disables the add-on, or ends: no thread, timer or process is left."""
     import bpy
 
-    from . import backend_process, generation, operators, panels, preferences, settings, takes
+    from . import backend_process, character_operators, operators, panels, preferences, settings, takes, work
 
     atexit.unregister(unregister)
-    running = generation.current
+    running = work.current
     if running is not None:
         running.cancel()
         running.join()
     backend_process.stop_shared_backend()
-    for each in reversed((*preferences.classes, *operators.classes, *panels.classes)):
+    for each in reversed((*preferences.classes, *operators.classes, *character_operators.classes, *panels.classes)):
         bpy.utils.unregister_class(each)
     settings.unregister()
     takes.unregister()

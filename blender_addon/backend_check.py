@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from .client import Health
-from .frame_stream import BackendError
 from .receiver import Failure, HealthReceiver, Message
+from .records import BackendError
 
 
 class BackendCheck:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from .client import Client, Health
-from .frame_stream import PROTOCOL, BackendError
+from .frame_stream import PROTOCOL
+from .records import BackendError
 
 PYTHON_VARIABLE = "FACETALK_PYTHON"
 TOKEN_VARIABLE = "FACETALK_TOKEN"

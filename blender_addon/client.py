@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_stream import BackendError, Hair, Record, read_hair, read_take
+from .frame_stream import read_character, read_hair, read_take
+from .records import BackendError, CharacterMade, Hair, Progress, Record
 
 HOST = "127.0.0.1"
 ANSWER_LIMIT = 1 << 20  # bytes of JSON
@@ -38,6 +39,7 @@ class Health:
         identities: the faces on offer.
         hair_styles: the hair on offer.
         styles: the ways to perform on offer; none if the models know none.
+        templates: the user's own characters.
     """
 
     version: str
@@ -48,6 +50,7 @@ class Health:
     identities: tuple[str, ...]
     hair_styles: tuple[str, ...]
     styles: tuple[str, ...]
+    templates: tuple[str, ...]
 
 
 class Client:
@@ -74,6 +77,7 @@ class Client:
             identities=tuple(str(name) for name in answer.get("identities", ())),
             hair_styles=tuple(str(name) for name in answer.get("hair_styles", ())),
             styles=tuple(str(name) for name in answer.get("styles", ())),
+            templates=tuple(str(name) for name in answer.get("templates", ())),
         )
 
     def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:
@@ -106,6 +110,29 @@ class Client:
                 _read_answer(response)
             yield from read_take(response)
 
+    def create_character(self, upload: bytes) -> str:
+        """Hand over the mesh of a character; returns the job's id.
+
+        Args:
+            upload: the body of ``POST /v1/characters``.
+
+        Raises:
+            BackendError: it is refused, with the reason.
+        """
+        return str(self._call("POST", "/v1/characters", upload, UPLOAD_SECONDS)["id"])
+
+    def character(self, job: str) -> Iterator[Progress | CharacterMade]:
+        """How far the making of a character is, and at the end what came of it.
+
+        Raises:
+            BackendError: the backend refuses, fails or vanishes.
+            StreamError: its records cannot be read.
+        """
+        with self._streamed(f"/v1/jobs/{job}/stream") as response:
+            if response.status != 200:
+                _read_answer(response)
+            yield from read_character(response)
+
     def hair(self, wish: Mapping[str, Setting]) -> Hair | None:
         """Hair alone, for a face there is already.
 
@@ -136,7 +163,7 @@ class Client:
                 self._streaming = None
 
     def cancel_job(self, job: str) -> None:
-        """Stop a take; returns when the backend has.
+        """Stop a job; returns when the backend has.
 
         Raises:
             BackendError: it does not answer, or knows no such job.
@@ -144,7 +171,7 @@ class Client:
         self._call("DELETE", f"/v1/jobs/{job}")
 
     def hang_up(self) -> None:
-        """End a ``stream`` or ``hair`` that another thread waits in; the backend takes it for a cancel."""
+        """End a stream that another thread waits in; the backend takes it for a cancel."""
         connection = self._streaming
         if connection is not None and connection.sock is not None:
             with suppress(OSError):  # it may have ended by itself in this moment

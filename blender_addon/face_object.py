@@ -8,7 +8,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from . import compat
-from .frame_stream import Topology
+from .records import Topology
 
 COLOR_ATTRIBUTE = "Color"
 UV_MAP = "UVMap"

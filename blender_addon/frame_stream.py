@@ -4,34 +4,40 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .records import (
+    BackendError,
+    CharacterMade,
+    Frame,
+    Hair,
+    Hello,
+    Key,
+    Keys,
+    Progress,
+    Record,
+    StreamError,
+    Topology,
+)
+
 Number = TypeVar("Number", np.float32, np.int32)
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
 HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
-HELLO, TOPOLOGY, PROGRESS, FRAME, ERROR, END, HAIR = range(1, 8)
+HELLO, TOPOLOGY, PROGRESS, FRAME, ERROR, END, HAIR, KEYS, KEY, CHARACTER = range(1, 11)
 
 JSON_LIMIT = 1 << 20  # bytes
 MESH_LIMIT = 2_000_000  # vertices or faces; a face has some thousands
 CORNER_LIMIT = 8_000_000  # of all faces
 FRAME_LIMIT = 10_000_000  # four days at 25 frames per second
-NAME_LIMIT = 1024  # materials or groups
+NAME_LIMIT = 1024  # materials, groups or keys
+KEY_NAME_LIMIT = 63  # bytes, of Blender's names
 STYLE_LIMIT = 200  # bytes of a hair style's name
-
-
-class BackendError(Exception):
-    """The backend cannot go on, or is not there. The message is one sentence for the user."""
-
-
-class StreamError(BackendError):
-    """The stream was cut off, or is not what docs/protocol.md says."""
 
 
 class ByteSource(Protocol):
@@ -39,104 +45,6 @@ class ByteSource(Protocol):
 
     def readinto(self, buffer: memoryview, /) -> int | None:
         """Fill at most the buffer; 0 at the end."""
-
-
-@dataclass(frozen=True)
-class Hello:
-    """What a take is, and the sizes of all that follows.
-
-    Attributes:
-        version: the backend's version.
-        vertex_count: V.
-        face_count: P.
-        corner_count: C, of all faces.
-        placement: takes vertices to Blender's metres, rows of ``[4, 4]``; None if they are there.
-        frame_count: frames that will come.
-        fps: frames per second.
-        materials: material names, in the order of ``Topology.material_index``.
-        groups: name and size of every vertex group.
-        settings: what was asked for, as plain JSON values.
-        models: names of the model bundles that made the take.
-        device: where they ran.
-    """
-
-    version: str
-    vertex_count: int
-    face_count: int
-    corner_count: int
-    placement: tuple[tuple[float, ...], ...] | None
-    frame_count: int
-    fps: float
-    materials: tuple[str, ...]
-    groups: tuple[tuple[str, int], ...]
-    settings: dict[str, Any]
-    models: tuple[str, ...]
-    device: str
-
-
-@dataclass(frozen=True)
-class Topology:
-    """The mesh of a take.
-
-    Attributes:
-        vertices: float32 ``[V, 3]`` neutral face; metres, z up, looking along -Y, once placed.
-        face_sizes: int32 ``[P]``, corners of every face, three or more.
-        corners: int32 ``[C]``, vertices of all corners, face by face.
-        uv: float32 ``[C, 2]``, one per corner.
-        materials: material names.
-        material_index: int32 ``[P]`` into ``materials``.
-        colors: float32 ``[V, 4]`` linear RGBA.
-        groups: vertex indices, int32, by group name.
-        placement: of ``Hello``.
-    """
-
-    vertices: NDArray[np.float32]
-    face_sizes: NDArray[np.int32]
-    corners: NDArray[np.int32]
-    uv: NDArray[np.float32]
-    materials: tuple[str, ...]
-    material_index: NDArray[np.int32]
-    colors: NDArray[np.float32]
-    groups: dict[str, NDArray[np.int32]]
-    placement: tuple[tuple[float, ...], ...] | None = None
-
-
-@dataclass(frozen=True)
-class Hair:
-    """The hair of a take, at rest on the neutral face; it does not move with expressions.
-
-    Attributes:
-        style: its name.
-        vertices: float32 ``[H, 3]``, axes and units of ``Topology.vertices``.
-        quads: int32 ``[K, 4]``.
-        uv: float32 ``[K, 4, 2]``, one per corner.
-        color: linear RGBA, 0 to 1.
-    """
-
-    style: str
-    vertices: NDArray[np.float32]
-    quads: NDArray[np.int32]
-    uv: NDArray[np.float32]
-    color: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far (0 to 1) a stage (speech, motion, decode) has come."""
-
-    stage: str
-    fraction: float
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame: its index from 0 and its vertices, float32 ``[V, 3]``."""
-
-    index: int
-    vertices: NDArray[np.float32]
-
-
-Record = Hello | Topology | Hair | Progress | Frame
 
 
 def read_take(source: ByteSource) -> Iterator[Record]:
@@ -159,7 +67,7 @@ def read_take(source: ByteSource) -> Iterator[Record]:
     if header[0] == HAIR:
         yield _read_hair(source, header[1])
         header = _read_header(source)
-    yield from _read_frames(source, hello, header)
+    yield from _read_motion(source, hello, header)
 
 
 def read_hair(source: ByteSource) -> Hair:
@@ -173,7 +81,27 @@ def read_hair(source: ByteSource) -> Hair:
     return _read_hair(source, length)
 
 
-def _read_frames(source: ByteSource, hello: Hello, header: tuple[int, int, int]) -> Iterator[Record]:
+def read_character(source: ByteSource) -> Iterator[Progress | CharacterMade]:
+    """Yield how far the making of a character is, and at the end what came of it.
+
+    Raises:
+        BackendError: the backend sent an ERROR record.
+        StreamError: the stream was cut off or damaged.
+    """
+    while True:
+        kind, length, _ = _read_header(source)
+        if kind == PROGRESS:
+            yield _parse_progress(_read_json(source, kind, length))
+            continue
+        _expect(kind, CHARACTER, source, length)
+        yield _parse_character(_read_json(source, kind, length))
+        return
+
+
+def _read_motion(source: ByteSource, hello: Hello, header: tuple[int, int, int]) -> Iterator[Record]:
+    """Frames, or keys with curves, to the END."""
+    keys: Keys | None = None
+    expected = hello.frame_count
     received, checksum = 0, 0
     while True:
         kind, length, index = header
@@ -181,17 +109,23 @@ def _read_frames(source: ByteSource, hello: Hello, header: tuple[int, int, int])
             yield _parse_progress(_read_json(source, kind, length))
         elif kind == END:
             end = _read_json(source, kind, length)
-            if (end.get("frame_count"), received) != (hello.frame_count,) * 2 or end.get("crc32") != checksum:
+            if (end.get("frame_count"), received, end.get("crc32")) != (hello.frame_count, expected, checksum):
                 raise StreamError("The frames were damaged on their way from the backend: generate the take again.")
             return
+        elif kind == KEYS and keys is None and not received:
+            keys = _parse_keys(_read_json(source, kind, length))
+            expected = len(keys.names)
+            yield keys
         else:
-            _expect(kind, FRAME, source, length)
-            if index != received or index >= hello.frame_count or length != 12 * hello.vertex_count:
-                raise _unreadable(f"frame {index} of {length} bytes after {received} frames")
-            vertices = _read_array(source, np.float32, (hello.vertex_count, 3))
-            checksum = zlib.crc32(vertices.data.cast("B"), checksum)
+            _expect(kind, FRAME if keys is None else KEY, source, length)
+            shape = (hello.vertex_count, 3)
+            curve_length = 0 if keys is None else hello.frame_count
+            if index != received or index >= expected or length != 12 * hello.vertex_count + 4 * curve_length:
+                raise _unreadable(f"frame or key {index} of {length} bytes after {received} of {expected}")
+            vertices, curve = _read_array(source, np.float32, shape), _read_array(source, np.float32, (curve_length,))
+            checksum = zlib.crc32(curve.tobytes(), zlib.crc32(vertices.data.cast("B"), checksum))
             received += 1
-            yield Frame(index, vertices)
+            yield Frame(index, vertices) if keys is None else Key(index, vertices, curve)
         header = _read_header(source)
 
 
@@ -276,6 +210,27 @@ def _parse_progress(content: dict[str, Any]) -> Progress:
         return Progress(str(content["stage"]), float(content["fraction"]))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable("PROGRESS record") from error
+
+
+def _parse_keys(content: dict[str, Any]) -> Keys:
+    try:
+        names = tuple(str(key["name"]) for key in content["keys"])
+        keys = Keys(names, tuple(float(key["lowest"]) for key in content["keys"]), float(content["error_mm"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable("KEYS record") from error
+    if len(names) > NAME_LIMIT or len(set(names)) < len(names):
+        raise _unreadable("KEYS record with too many names, or twice the same")
+    if not all(1 <= len(name.encode()) <= KEY_NAME_LIMIT for name in names):
+        raise _unreadable("KEYS record with a name that Blender cannot keep")
+    return keys
+
+
+def _parse_character(content: dict[str, Any]) -> CharacterMade:
+    try:
+        remarks = tuple(str(remark) for remark in content["remarks"])
+        return CharacterMade(str(content["name"]), str(content["summary"]), remarks)
+    except (KeyError, TypeError) as error:
+        raise _unreadable("CHARACTER record") from error
 
 
 def _read_topology(source: ByteSource, length: int, hello: Hello) -> Topology:

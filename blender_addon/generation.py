@@ -6,9 +6,11 @@ from pathlib import Path
 
 import bpy
 
+from . import work
 from .client import Setting
-from .frame_stream import BackendError, Frame, Hair, Hello, Progress, Topology
 from .receiver import Failure, Message, SoundRead, TakeReceiver
+from .records import BackendError, Frame, Hair, Hello, Key, Keys, Progress, Topology
+from .settings import FRAMES
 from .strip_sound import StripSound
 from .takes import TakeBuilder
 
@@ -19,10 +21,10 @@ STAGES = {
     "speech": "Listening",
     "motion": "Finding the motion",
     "decode": "Shaping the face",
+    "keys": "Finding the shape keys",
+    "weights": "Setting the shape keys",
 }
 STOP_SECONDS = 3.0  # how long unregistering waits for the thread
-
-current: "Generation | None" = None  # the one that panels show and that can be cancelled; one at a time
 
 
 class Generation:
@@ -39,7 +41,6 @@ class Generation:
             sound: what is spoken.
             settings: query values of ``POST /v1/jobs``.
         """
-        global current
         self.stage = "sound"
         self.fraction = 0.0
         self.face: bpy.types.Object = None
@@ -47,10 +48,11 @@ class Generation:
         self._builder = TakeBuilder(scene, sound)
         self._receiver = TakeReceiver(python, sound, settings)
         self._frame_count = 1
+        self._in_frames = settings.get("form", FRAMES) == FRAMES
         self._hair: Hair | None = None
         self._received = False
         self._receiver.start()
-        current = self
+        work.begin(self)
 
     @property
     def status(self) -> str:
@@ -73,7 +75,7 @@ class Generation:
                 return True
             if self._received:  # completing the object does, too
                 self.face = self._builder.finish()
-                self._end()
+                work.end(self)
                 return False
             self._received = not self._receiver.pump(time.perf_counter() + seconds, self._handle)
         except BaseException:
@@ -83,14 +85,10 @@ class Generation:
 
     def cancel(self) -> None:
         """Stop, and remove what was built. The backend stops by itself soon after."""
-        self.abandon()
-        self._builder.discard()
-
-    def abandon(self) -> None:
-        """Stop without touching Blender's data, which may be going away as a whole."""
         self.cancelled = True
         self._receiver.stop()
-        self._end()
+        work.end(self)
+        self._builder.discard()
 
     def join(self) -> None:
         """Wait for the thread, so that none outlives the add-on."""
@@ -102,21 +100,16 @@ class Generation:
         if isinstance(message, SoundRead):
             self._builder.sound_read(message.sha256)
         elif isinstance(message, Progress):
-            if message.stage != "decode":  # the frames tell that better
+            if message.stage != "decode" or not self._in_frames:  # the frames tell that better
                 self.stage, self.fraction = message.stage, message.fraction
         elif isinstance(message, Hair):
             self._hair = message
-        elif isinstance(message, (Hello, Topology, Frame)):
+        elif isinstance(message, (Hello, Topology, Frame, Keys, Key)):
             self._builder.add(message)
             self._show_progress(message)
 
-    def _show_progress(self, record: Hello | Topology | Frame) -> None:
+    def _show_progress(self, record: Hello | Topology | Frame | Keys | Key) -> None:
         if isinstance(record, Hello):
             self._frame_count = record.frame_count
         elif isinstance(record, Frame):
             self.stage, self.fraction = "decode", (record.index + 1) / self._frame_count
-
-    def _end(self) -> None:
-        global current
-        if current is self:
-            current = None

@@ -8,8 +8,8 @@ import bpy
 
 from . import takes
 from .client import Setting
-from .frame_stream import BackendError
 from .receiver import Failure, HairRead, HairReceiver, Message
+from .records import BackendError
 
 
 class HairChange:

@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Color
 
 from .face_object import COLOR_ATTRIBUTE, UV_MAP, Look, fill_quads, shared_material
-from .frame_stream import Hair
+from .records import Hair
 
 FINGERPRINT = "facetalk_hair"  # custom property of the object
 STYLE = "facetalk_hair_style"  # another, for people and scripts

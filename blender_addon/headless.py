@@ -1,9 +1,8 @@
 """Blender without a window: a record stream becomes a .blend file, a .blend file becomes pictures.
 
 Run as ``python -m blender_addon.headless build|render`` by a Python that has bpy. Standard output carries one
-JSON object a line and nothing else: ``{"done": n, "total": n}`` while it works, ``{"compact": {...}}`` with what
-``CompactReport`` says if a take was asked for in its compact form, ``{"error": sentence}`` if it
-cannot; Blender's own chatter goes to standard error.
+JSON object a line and nothing else: ``{"done": n, "total": n}`` while it works, ``{"error": sentence}`` if it cannot;
+Blender's own chatter goes to standard error.
 """
 
 import argparse
@@ -20,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import compat, face_object, hair_object, stage
-from .compact_keys import CompactReport, CompactWriter
-from .frame_stream import BackendError, ByteSource, Frame, Hair, Hello, StreamError, Topology, read_take
+from .frame_stream import ByteSource, read_take
 from .head_motion import HeadMotion, apply_head_motion
-from .shape_keys import FrameWriter
+from .motion_writer import MotionWriter
+from .records import BackendError, Frame, Hair, Hello, Key, Keys, StreamError, Topology
 
 FIRST_FRAME = 1
 FACE_NAME = "Face"
@@ -39,13 +38,7 @@ class Still(NamedTuple):
     path: Path
 
 
-def build(
-    source: ByteSource,
-    sound: Path | None,
-    blend: Path,
-    motion: HeadMotion | None = None,
-    compact_mm: float | None = None,
-) -> CompactReport | None:
+def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotion | None = None) -> None:
     """Write a .blend from a record stream: face, shape keys, hair, sound, camera, lights.
 
     Args:
@@ -53,10 +46,6 @@ def build(
         sound: the speech, packed into the file; None for a silent one.
         blend: the file to write; a caller who may stop half way gives a temporary place.
         motion: how the head turns.
-        compact_mm: how far off vertices may be in the take's compact form; None for one shape key a frame.
-
-    Returns:
-        How small the take became, if that was asked for.
 
     Raises:
         BackendError: the stream carries an error.
@@ -71,16 +60,15 @@ def build(
     _set_time(scene, hello)
     face = face_object.create_face(FACE_NAME, topology)
     face["facetalk"] = json.dumps(asdict(hello))
-    place = (face, scene, FIRST_FRAME, hello.frame_count)
-    writer = FrameWriter(*place) if compact_mm is None else CompactWriter(*place, compact_mm)
+    writer = MotionWriter(face, scene, FIRST_FRAME, hello.frame_count)
     for record in records:
         if isinstance(record, Hair):
             hair_object.create_hair(face, record)
-        elif isinstance(record, Frame):
-            writer.write(record.index, record.vertices)
-    compact = writer.finish()
-    if compact is not None:
-        face["facetalk"] = json.dumps({**asdict(hello), "compact": asdict(compact)})
+        elif isinstance(record, Frame | Keys | Key):
+            writer.write(record)
+        if isinstance(record, Keys):
+            face["facetalk"] = json.dumps({**asdict(hello), "keys": asdict(record)})
+    writer.finish()
     if sound is not None:
         _add_sound(scene, sound)
     scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
@@ -91,7 +79,6 @@ def build(
         scene.frame_set(FIRST_FRAME)
     _open_on_the_face()
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
-    return compact
 
 
 def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
@@ -191,9 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "build":
             with open(0, "rb") as source:
                 motion = HeadMotion.read(options.head_motion) if options.head_motion else None
-                compact = build(source, options.sound, options.blend, motion, options.compact)
-            if compact is not None:
-                _tell(report, compact=asdict(compact))
+                build(source, options.sound, options.blend, motion)
         else:
             _run_render(options, report)
     except (BackendError, StreamError) as error:
@@ -225,7 +210,6 @@ def _parser() -> argparse.ArgumentParser:
     building = commands.add_parser("build", help="standard input's records become a .blend")
     building.add_argument("--sound", type=Path)
     building.add_argument("--head-motion", type=Path, metavar="JSON", help="how the head turns: see head_motion.py")
-    building.add_argument("--compact", type=float, metavar="MM", help="few shape keys, no vertex farther off")
     building.add_argument("--blend", type=Path, required=True)
     rendering = commands.add_parser("render", help="a .blend's frames become PNG files")
     rendering.add_argument("--blend", type=Path, required=True)

@@ -1,155 +1,16 @@
-"""What the buttons do. Long work is stepped: ``execute`` steps to the end, ``invoke`` does so modally."""
+"""What the buttons for takes and for the backend do."""
 # mypy: disable-error-code="misc, valid-type"
-
-import logging
-import time
-from collections.abc import Callable
-from typing import Protocol
 
 import bpy
 from bpy.props import BoolProperty
 
-from . import backend_process, generation, settings, takes, timeline
+from . import backend_process, character_object, settings, takes, timeline, work
 from .backend_check import BackendCheck
-from .frame_stream import BackendError
 from .generation import Generation
 from .hair_change import HairChange
 from .preferences import backend_python
-from .strip_sound import SoundError
-
-STEP_SECONDS = 0.008  # of work on the main thread per tick, a little under the 10 ms that nobody notices
-TICK_SECONDS = 0.03
-IDLE_SECONDS = 0.005  # how long a blocking run sleeps between two steps
-
-logger = logging.getLogger(__name__)
-
-Result = set[str]
-
-
-class Work(Protocol):
-    """What a stepped operator drives."""
-
-    cancelled: bool
-
-    @property
-    def status(self) -> str:
-        """One line for people."""
-
-    @property
-    def fraction(self) -> float:
-        """How much of the present stage is done, 0 to 1."""
-
-    def step(self, seconds: float) -> bool:
-        """Go on for about so long; whether there is more to do."""
-
-    def cancel(self) -> None:
-        """Stop, and leave nothing behind."""
-
-
-class ReasonedOperator:
-    """Greyed out with a reason; whatever goes wrong becomes a report."""
-
-    report: Callable[[set[str], str], None]
-
-    @classmethod
-    def disabled_reason(cls, context: bpy.types.Context) -> str:
-        """Why the operator cannot run, one sentence; empty if it can."""
-        return ""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Blender asks whether the operator can run."""
-        reason = cls.disabled_reason(context)
-        if reason:
-            cls.poll_message_set(reason.rstrip("."))  # type: ignore[attr-defined]
-        return not reason
-
-    def guarded(self, action: Callable[[], Result]) -> Result:
-        """Run an action; report its errors in place of a traceback."""
-        try:
-            return action()
-        except (BackendError, SoundError) as error:
-            self.report({"ERROR"}, str(error))
-        except Exception as error:
-            logger.exception("%s failed", type(self).__name__)
-            self.report(
-                {"ERROR"},
-                f"FaceTalk met something unexpected ({type(error).__name__}: {error}) in Blender "
-                f"{bpy.app.version_string}: please report it with the text in the system console.",
-            )
-        return {"CANCELLED"}
-
-
-class SteppedOperator(ReasonedOperator):
-    """An operator over ``Work``. Scripts and farms call ``execute``, which blocks; people get ``invoke``."""
-
-    def begin(self, context: bpy.types.Context) -> Work:
-        """Start the work."""
-        raise NotImplementedError
-
-    def finish(self, context: bpy.types.Context, work: Work) -> Result:
-        """The work is done: show its result."""
-        raise NotImplementedError
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        """Do the work and return when it is done."""
-
-        def run() -> Result:
-            work = self.begin(context)
-            try:
-                while work.step(STEP_SECONDS):
-                    time.sleep(IDLE_SECONDS)
-            except BaseException:  # Ctrl-C in a script, too
-                work.cancel()
-                raise
-            return self.finish(context, work)
-
-        return self.guarded(run)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        """Do the work while Blender stays usable."""
-
-        def start() -> Result:
-            self._work = self.begin(context)
-            self._timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
-            context.window_manager.progress_begin(0, 100)
-            context.window_manager.modal_handler_add(self)
-            return {"RUNNING_MODAL"}
-
-        return self.execute(context) if bpy.app.background else self.guarded(start)
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        """One event of a modal run."""
-        if event.type == "ESC" and event.value == "PRESS":
-            self._work.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        result = self.guarded(lambda: self._tick(context))
-        if "PASS_THROUGH" not in result:
-            self._end_modal(context)
-        return result
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends a modal run: a window or the file is closed."""
-        self._work.cancel()
-        self._end_modal(context)
-
-    def _tick(self, context: bpy.types.Context) -> Result:
-        if self._work.cancelled:
-            self.report({"WARNING"}, "FaceTalk was cancelled; nothing was changed")
-            return {"CANCELLED"}
-        if not self._work.step(STEP_SECONDS):
-            return self.finish(context, self._work)
-        context.window_manager.progress_update(round(100 * self._work.fraction))
-        context.workspace.status_text_set(f"FaceTalk: {self._work.status}   (ESC: cancel)")
-        _redraw(context)
-        return {"PASS_THROUGH"}
-
-    def _end_modal(self, context: bpy.types.Context) -> None:
-        context.window_manager.event_timer_remove(self._timer)
-        context.window_manager.progress_end()
-        context.workspace.status_text_set(None)
-        _redraw(context)
+from .stepped_operator import ReasonedOperator, Result, SteppedOperator
+from .work import Work
 
 
 class FACETALK_OT_generate(SteppedOperator, bpy.types.Operator):
@@ -168,9 +29,7 @@ class FACETALK_OT_generate(SteppedOperator, bpy.types.Operator):
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         """See ``ReasonedOperator.disabled_reason``."""
-        if generation.current is not None:
-            return "A take is being made: wait for it or cancel it."
-        return timeline.disabled_reason(context)
+        return work.busy_reason() or timeline.disabled_reason(context)
 
     def begin(self, context: bpy.types.Context) -> Generation:
         """See ``SteppedOperator.begin``."""
@@ -181,10 +40,10 @@ class FACETALK_OT_generate(SteppedOperator, bpy.types.Operator):
         python = backend_process.find_python(backend_python(context))
         return Generation(context.scene, python, sound, settings.as_query(wanted, sound.fps))
 
-    def finish(self, context: bpy.types.Context, work: Work) -> Result:
+    def finish(self, context: bpy.types.Context, done: Work) -> Result:
         """See ``SteppedOperator.finish``."""
-        assert isinstance(work, Generation)
-        face = work.face
+        assert isinstance(done, Generation)
+        face = done.face
         context.view_layer.update()  # it does not know the new object yet
         if face.name in context.view_layer.objects:
             for other in context.view_layer.objects.selected[:]:
@@ -196,7 +55,7 @@ class FACETALK_OT_generate(SteppedOperator, bpy.types.Operator):
 
 
 class FACETALK_OT_cancel(ReasonedOperator, bpy.types.Operator):
-    """Stop making the take; what was built of it is removed"""
+    """Stop making the take or the character; what was built of it is removed"""
 
     bl_idname = "facetalk.cancel"
     bl_label = "Cancel"
@@ -204,17 +63,17 @@ class FACETALK_OT_cancel(ReasonedOperator, bpy.types.Operator):
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         """See ``ReasonedOperator.disabled_reason``."""
-        return "" if generation.current is not None else "No take is being made."
+        return "" if work.current is not None else "Nothing is being made."
 
     def execute(self, context: bpy.types.Context) -> Result:
-        """Cancel; the modal run of ``facetalk.generate`` notices at its next tick."""
-        assert generation.current is not None, "poll has checked"
-        generation.current.cancel()
+        """Cancel; the modal run notices at its next tick."""
+        assert work.current is not None, "poll has checked"
+        work.current.cancel()
         return {"FINISHED"}
 
 
 class FACETALK_OT_show_take(ReasonedOperator, bpy.types.Operator):
-    """Show this take, and hide the other takes of its strip"""
+    """Show this take, and hide the other takes of its strip; or show the character itself, and hide its takes"""
 
     bl_idname = "facetalk.show_take"
     bl_label = "Show Take"
@@ -223,12 +82,15 @@ class FACETALK_OT_show_take(ReasonedOperator, bpy.types.Operator):
     name: bpy.props.StringProperty(name="Object", options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> Result:
-        """Show the named take."""
-        face = context.scene.objects.get(self.name)
-        if face is None or not face.facetalk.is_take:
+        """Show the named take or character."""
+        shown = context.scene.objects.get(self.name)
+        if shown is not None and shown.facetalk.is_take:
+            takes.show_only(context.scene, shown)
+        elif shown is not None and character_object.is_character(shown):
+            takes.show_character(context.scene, shown)
+        else:
             self.report({"ERROR"}, f"There is no take named {self.name!r}: choose one from the list.")
             return {"CANCELLED"}
-        takes.show_only(context.scene, face)
         return {"FINISHED"}
 
 
@@ -242,22 +104,23 @@ class FACETALK_OT_change_hair(SteppedOperator, bpy.types.Operator):
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         """See ``ReasonedOperator.disabled_reason``."""
-        if generation.current is not None:
-            return "A take is being made: wait for it or cancel it."
-        return (
-            "" if takes.active_take(context) is not None else "No take is active: click on a face that was generated."
-        )
+        if reason := work.busy_reason():
+            return reason
+        face = takes.active_take(context)
+        if face is None:
+            return "No take is active: click on a face that was generated."
+        return "" if not face.facetalk.template else "A character has hair of its own: change that instead."
 
     def begin(self, context: bpy.types.Context) -> HairChange:
         """See ``SteppedOperator.begin``."""
         python = backend_process.find_python(backend_python(context))
         return HairChange(python, takes.active_take(context), settings.hair_as_query(context.scene.facetalk))
 
-    def finish(self, context: bpy.types.Context, work: Work) -> Result:
+    def finish(self, context: bpy.types.Context, done: Work) -> Result:
         """See ``SteppedOperator.finish``."""
-        assert isinstance(work, HairChange)
+        assert isinstance(done, HairChange)
         if context.view_layer.objects.active is None:  # it was the old hair
-            context.view_layer.objects.active = work.face
+            context.view_layer.objects.active = done.face
         return {"FINISHED"}
 
 
@@ -270,24 +133,17 @@ class FACETALK_OT_check_backend(SteppedOperator, bpy.types.Operator):
     @classmethod
     def disabled_reason(cls, context: bpy.types.Context) -> str:
         """See ``ReasonedOperator.disabled_reason``."""
-        return "" if generation.current is None else "A take is being made: the backend is well."
+        return work.busy_reason()
 
     def begin(self, context: bpy.types.Context) -> BackendCheck:
         """See ``SteppedOperator.begin``."""
         return BackendCheck(backend_process.find_python(backend_python(context)))
 
-    def finish(self, context: bpy.types.Context, work: Work) -> Result:
+    def finish(self, context: bpy.types.Context, done: Work) -> Result:
         """See ``SteppedOperator.finish``."""
-        assert isinstance(work, BackendCheck)
-        self.report({"INFO"}, work.result)
+        assert isinstance(done, BackendCheck)
+        self.report({"INFO"}, done.result)
         return {"FINISHED"}
-
-
-def _redraw(context: bpy.types.Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "SEQUENCE_EDITOR", "PREFERENCES"}:
-                area.tag_redraw()
 
 
 classes = (

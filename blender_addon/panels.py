@@ -4,7 +4,8 @@
 
 import bpy
 
-from . import generation, takes
+from . import character_object, settings, takes, work
+from .character_operators import FACETALK_OT_use_character
 from .operators import FACETALK_OT_generate
 
 
@@ -22,8 +23,8 @@ class GeneratePanel:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        if generation.current is not None:
-            _draw_progress(layout, generation.current)
+        if work.current is not None:
+            _draw_progress(layout, work.current)
             return
         _draw_settings(layout, context.scene.facetalk)
         row = layout.row(align=True)
@@ -31,6 +32,30 @@ class GeneratePanel:
         row.operator("facetalk.generate", icon="PLAY")
         row.operator("facetalk.generate", text="", icon="FILE_REFRESH").new_seed = True
         _draw_reason(layout, FACETALK_OT_generate.disabled_reason(context))
+
+
+class CharacterPanel:
+    """The active mesh, and the button that lets it perform."""
+
+    bl_label = "My Character"
+    bl_category = "FaceTalk"
+    bl_region_type = "UI"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    layout: bpy.types.UILayout
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        layout = self.layout
+        active = context.view_layer.objects.active
+        reason = FACETALK_OT_use_character.disabled_reason(context)
+        if not reason:
+            template = active.facetalk.template
+            layout.label(text=f"{active.name} ({template})" if template else active.name, icon="MESH_DATA")
+        column = layout.column(align=True)
+        column.operator("facetalk.use_character", icon="USER")
+        column.operator("facetalk.mark_face", icon="EMPTY_AXIS")
+        _draw_reason(layout, reason)
 
 
 class TakesPanel:
@@ -51,6 +76,12 @@ class TakesPanel:
                 self.layout.label(text=strip, icon="SOUND")
                 column = self.layout.column(align=True)
             _draw_take(column, face)
+        characters = character_object.characters_of(context.scene)
+        if characters:
+            self.layout.label(text="Characters", icon="USER")
+            column = self.layout.column(align=True)
+            for character in characters:
+                _draw_shown(column.row(align=True), character, character.name)
 
 
 class FACETALK_PT_generate_sequencer(GeneratePanel, bpy.types.Panel):
@@ -61,6 +92,18 @@ class FACETALK_PT_generate_sequencer(GeneratePanel, bpy.types.Panel):
 
 class FACETALK_PT_generate_view(GeneratePanel, bpy.types.Panel):
     """Generate, in the 3D view."""
+
+    bl_space_type = "VIEW_3D"
+
+
+class FACETALK_PT_character_sequencer(CharacterPanel, bpy.types.Panel):
+    """My Character, in the Sequencer."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class FACETALK_PT_character_view(CharacterPanel, bpy.types.Panel):
+    """My Character, in the 3D view."""
 
     bl_space_type = "VIEW_3D"
 
@@ -77,24 +120,30 @@ class FACETALK_PT_takes_view(TakesPanel, bpy.types.Panel):
     bl_space_type = "VIEW_3D"
 
 
-def _draw_progress(layout: bpy.types.UILayout, running: generation.Generation) -> None:
+def _draw_progress(layout: bpy.types.UILayout, running: work.LongWork) -> None:
     layout.progress(factor=running.fraction, text=running.status)
     layout.operator("facetalk.cancel", icon="X")
 
 
-def _draw_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-    layout.prop(settings, "identity")
-    hair = layout.row(align=True)
-    hair.prop(settings, "hair")
+def _draw_settings(layout: bpy.types.UILayout, wanted: bpy.types.PropertyGroup) -> None:
+    layout.prop(wanted, "mesh")
+    looks = layout.column()
+    looks.enabled = not settings.chosen_template(wanted)  # a character has a face and hair of its own
+    looks.prop(wanted, "identity")
+    hair = looks.row(align=True)
+    hair.prop(wanted, "hair")
     hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")
-    layout.prop(settings, "style")
-    layout.prop(settings, "seed")
-    layout.prop(settings, "intensity")
+    layout.prop(wanted, "style")
+    layout.prop(wanted, "seed")
+    layout.prop(wanted, "intensity")
     row = layout.row(heading="Guidance")
-    row.prop(settings, "use_guidance", text="")
+    row.prop(wanted, "use_guidance", text="")
     value = row.row()
-    value.active = settings.use_guidance
-    value.prop(settings, "guidance", text="")
+    value.active = wanted.use_guidance
+    value.prop(wanted, "guidance", text="")
+    layout.prop(wanted, "form")
+    if wanted.form == settings.COMPACT:
+        layout.prop(wanted, "tolerance_mm")
 
 
 def _draw_reason(layout: bpy.types.UILayout, reason: str) -> None:
@@ -108,16 +157,20 @@ def _draw_reason(layout: bpy.types.UILayout, reason: str) -> None:
 def _draw_take(column: bpy.types.UILayout, face: bpy.types.Object) -> None:
     take = face.facetalk
     row = column.row(align=True)
-    icon = "HIDE_ON" if face.hide_viewport else "HIDE_OFF"
-    row.operator(
-        "facetalk.show_take", text=f"Take {take.number}", icon=icon, depress=not face.hide_viewport
-    ).name = face.name
+    _draw_shown(row, face, f"Take {take.number}")
     row.label(text=f"seed {take.seed}, {take.frame_count} frames")
+
+
+def _draw_shown(row: bpy.types.UILayout, thing: bpy.types.Object, text: str) -> None:
+    icon = "HIDE_ON" if thing.hide_viewport else "HIDE_OFF"
+    row.operator("facetalk.show_take", text=text, icon=icon, depress=not thing.hide_viewport).name = thing.name
 
 
 classes = (
     FACETALK_PT_generate_sequencer,
+    FACETALK_PT_character_sequencer,
     FACETALK_PT_takes_sequencer,
     FACETALK_PT_generate_view,
+    FACETALK_PT_character_view,
     FACETALK_PT_takes_view,
 )

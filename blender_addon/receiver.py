@@ -10,14 +10,15 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .backend_process import Stopped, shared_backend
+from .character_upload import CharacterUpload
 from .client import Client, Health, Setting
-from .frame_stream import BackendError, Hair, Progress, Record
+from .records import BackendError, CharacterMade, Hair, Progress, Record
 from .strip_sound import SAMPLE_RATE, SoundError, StripSound
 
 QUEUE_RECORDS = 64  # about 15 MB of frames of 20,000 vertices
@@ -47,7 +48,7 @@ class Failure:
     message: str
 
 
-Message = Record | SoundRead | HairRead | Health | Failure
+Message = Record | SoundRead | HairRead | CharacterMade | Health | Failure
 
 
 class Receiver:
@@ -119,6 +120,23 @@ class Receiver:
                 return
         raise Stopped
 
+    def pass_on(self, client: Client, job: str, records: Iterator[Message]) -> None:
+        """Send a job's records; cancel the job if they are no longer wanted.
+
+        Raises:
+            Stopped: ``stop`` was called.
+            BackendError: the job failed.
+        """
+        try:
+            for record in records:
+                self.send(record)
+        except (BackendError, Stopped):
+            if self.stopped():
+                with suppress(BackendError):  # it may have ended, or gone, by itself
+                    client.cancel_job(job)
+                raise Stopped from None
+            raise
+
     def _run(self) -> None:
         with suppress(Stopped):
             try:
@@ -156,15 +174,31 @@ class TakeReceiver(Receiver):
         client, _ = backend.wait_until_ready(self.stopped, lambda stage: self.send(Progress(stage, 0.0)))
         self._client = client
         job = client.create_job(samples, SAMPLE_RATE, self._settings)
-        try:
-            for record in client.stream(job):
-                self.send(record)
-        except (BackendError, Stopped):
-            if self.stopped():
-                with suppress(BackendError):  # it may have ended, or gone, by itself
-                    client.cancel_job(job)
-                raise Stopped from None
-            raise
+        self.pass_on(client, job, client.stream(job))
+
+    def interrupt(self) -> None:
+        """See ``Receiver.interrupt``."""
+        if self._client is not None:
+            self._client.hang_up()
+
+
+class CharacterReceiver(Receiver):
+    """Hands over the mesh of a character, and hears what becomes of it."""
+
+    def __init__(self, python: Path, upload: CharacterUpload) -> None:
+        super().__init__()
+        self._python = python
+        self._upload = upload
+        self._client: Client | None = None
+
+    def work(self) -> None:
+        """See ``Receiver.work``; sends CharacterMade, then Health, which knows the new template."""
+        backend = shared_backend(self._python)
+        client, health = backend.wait_until_ready(self.stopped, lambda stage: self.send(Progress(stage, 0.0)))
+        self._client = client
+        job = client.create_character(self._upload.named_apart(health.templates).pack())
+        self.pass_on(client, job, client.character(job))
+        self.send(backend.wait_until_ready(self.stopped, lambda stage: None)[1])
 
     def interrupt(self) -> None:
         """See ``Receiver.interrupt``."""

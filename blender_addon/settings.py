@@ -2,14 +2,16 @@
 # mypy: disable-error-code="misc, valid-type"
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from . import backend_process
+from . import backend_process, character_object
 from .client import Setting
 
 OWN_HAIR = "as the face"
 BALD = "bald"
 PLAIN_STYLE = "neutral"
+DEFAULT_MESH = "default"
+FRAMES, COMPACT, RIG = "frames", "compact", "rig"  # as the protocol names them
 
 
 def _known_identities(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
@@ -27,9 +29,21 @@ def _known_styles(settings: bpy.types.PropertyGroup, context: bpy.types.Context,
     return list(health.styles) if health is not None and health.styles else [PLAIN_STYLE]
 
 
+def _known_meshes(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
+    health = backend_process.last_health
+    known = set(health.templates) if health is not None else set(character_object.known_templates())
+    return [DEFAULT_MESH, *sorted(known)]
+
+
 class FaceTalkSettings(bpy.types.PropertyGroup):
     """The settings of the next take."""
 
+    mesh: StringProperty(
+        name="Mesh",
+        description=f"What performs: {DEFAULT_MESH} is FaceTalk's own head, all others are characters of yours",
+        default=DEFAULT_MESH,
+        search=_known_meshes,
+    )
     identity: StringProperty(name="Face", description="Whose head speaks", default="average", search=_known_identities)
     hair: StringProperty(
         name="Hair",
@@ -64,6 +78,25 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
         max=100.0,
         soft_max=10.0,
     )
+    form: EnumProperty(
+        name="Keys",
+        description="What the performance is put on",
+        items=[
+            (FRAMES, "Every Frame", "A shape key for every frame: exact, and hard to edit"),
+            (COMPACT, "Compact", "Some tens of shape keys with curves: a small file, to be scaled, mixed and layered"),
+            (RIG, "ARKit Rig", "ARKit's 52 shape keys by name and some correctives, with curves that people can edit"),
+        ],
+        default=FRAMES,
+    )
+    tolerance_mm: FloatProperty(
+        name="Tolerance",
+        description="Millimetres that no vertex is farther off than; those of lips and lids half as far",
+        default=0.1,
+        min=0.01,
+        max=10.0,
+        soft_max=1.0,
+        precision=2,
+    )
 
 
 def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
@@ -74,17 +107,28 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
         fps: the scene's true frame rate.
     """
     query: dict[str, Setting] = {
-        "identity": settings.identity,
         "seed": settings.seed,
         "fps": fps,
         "intensity": round(settings.intensity, 6),  # Blender keeps 32 bits; the decimal is what was typed
+        "form": settings.form,
     }
-    query.update(hair_as_query(settings))
+    if template := chosen_template(settings):  # which has a face and hair of its own
+        query["template"] = template
+    else:
+        query["identity"] = settings.identity
+        query.update(hair_as_query(settings))
+    if settings.form == COMPACT:
+        query["tolerance_mm"] = round(settings.tolerance_mm, 6)
     if settings.style not in ("", PLAIN_STYLE):  # plain is what a backend does unasked
         query["style"] = settings.style
     if settings.use_guidance:
         query["guidance"] = round(settings.guidance, 6)
     return query
+
+
+def chosen_template(settings: FaceTalkSettings) -> str:
+    """The character that is to perform; empty for FaceTalk's own head."""
+    return "" if settings.mesh in ("", DEFAULT_MESH) else str(settings.mesh)
 
 
 def hair_as_query(settings: FaceTalkSettings) -> dict[str, Setting]:

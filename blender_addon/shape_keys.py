@@ -2,9 +2,9 @@
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from . import compat
+from .records import Frame
 
 LINEAR = 1  # FCurve interpolation as foreach_set wants it
 
@@ -47,17 +47,17 @@ class FrameWriter:
         keys.use_relative = False
         keys.name = face.name
 
-    def write(self, index: int, vertices: NDArray[np.float32]) -> None:
+    def write(self, frame: Frame) -> None:
         """Write the next frame.
 
         Args:
-            index: of the frame in the take; frames come in order.
-            vertices: float32 [V, 3], metres, in the object's own space.
+            frame: of the take, in the object's own space; frames come in order.
 
         Raises:
             ValueError: a frame was left out, comes twice or too late, or has the wrong shape.
             KeyError: the object is gone.
         """
+        index, vertices = frame.index, frame.vertices
         if index != self._written or index >= self._frame_count:
             raise ValueError(f"frame {index} does not follow {self._written} of {self._frame_count} frames")
         if vertices.shape != (self._vertex_count, 3):

@@ -13,8 +13,9 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import face_object, hair_object, shape_keys
-from .frame_stream import BackendError, Frame, Hair, Hello, Topology
+from . import character_object, face_object, hair_object
+from .motion_writer import MotionWriter
+from .records import BackendError, Frame, Hair, Hello, Key, Keys, Topology
 from .strip_sound import StripSound
 
 COLLECTION = "FaceTalk"
@@ -24,7 +25,7 @@ NAME_LENGTH = 40  # characters of the strip's name that go into the object's
 class FaceTalkTake(bpy.types.PropertyGroup):
     """Where a face object comes from. Kept on the object: it survives saving, appending and linking.
 
-    What hangs on a face has the same group, and uses the two last.
+    What hangs on a face has the same group, and uses the two last; a character uses ``template``.
     """
 
     is_take: BoolProperty(options={"HIDDEN"}, description="Whether the object is a complete take")
@@ -41,6 +42,8 @@ class FaceTalkTake(bpy.types.PropertyGroup):
     models: StringProperty(name="Models", description="The model bundles that made the take")
     backend_version: StringProperty(name="Backend", description="Version of the backend")
     device: StringProperty(name="Device", description="Where the models ran")
+    template: StringProperty(name="Template", description="The character that performs, or that the object is")
+    character: StringProperty(name="Character", description="The object that the take stands in for")
     hidden_in_view: BoolProperty(options={"HIDDEN"}, description="Hidden in views because the take is")
     hidden_in_render: BoolProperty(options={"HIDDEN"}, description="Hidden in renders because the take is")
 
@@ -57,10 +60,25 @@ def unused_seed(scene: bpy.types.Scene, strip: str) -> int:
 
 
 def show_only(scene: bpy.types.Scene, shown: bpy.types.Object) -> None:
-    """Show one take and hide the others of its strip, in the view and in renders, with all that hangs on them."""
+    """Show one take and hide the others of its strip, in the view and in renders, with all that hangs on them.
+
+    The character that it stands in for is hidden too.
+    """
     for face in takes_of(scene, shown.facetalk.strip):
         face.hide_viewport = face.hide_render = face != shown
         _hide_with(face)
+    character = _character_of(scene, shown)
+    if character is not None:
+        character.hide_viewport = character.hide_render = True
+
+
+def show_character(scene: bpy.types.Scene, character: bpy.types.Object) -> None:
+    """Show a character itself and hide all its takes."""
+    character.hide_viewport = character.hide_render = False
+    for face in takes_of(scene):
+        if _character_of(scene, face) == character:
+            face.hide_viewport = face.hide_render = True
+            _hide_with(face)
 
 
 def active_take(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -78,6 +96,12 @@ def dress(face: bpy.types.Object, hair: Hair | None) -> None:
     if hair is not None:
         hair_object.create_hair(face, hair)
     _hide_with(face)
+
+
+def _character_of(scene: bpy.types.Scene, face: bpy.types.Object) -> bpy.types.Object | None:
+    """The object that a take stands in for, if it is still there."""
+    character = scene.objects.get(face.facetalk.character)
+    return character if character is not None and character_object.is_character(character) else None
 
 
 def _hide_with(face: bpy.types.Object) -> None:
@@ -105,17 +129,17 @@ class TakeBuilder:
         self._uid = 0
         self._hair_name = ""
         self._hair_uid = 0
-        self._writer: shape_keys.FrameWriter | None = None
+        self._writer: MotionWriter | None = None
 
     def sound_read(self, sha256: str) -> None:
         """The sound was decoded."""
         self._sound_sha256 = sha256
 
-    def add(self, record: Hello | Topology | Hair | Frame) -> None:
+    def add(self, record: Hello | Topology | Hair | Frame | Keys | Key) -> None:
         """Take in one record.
 
         Raises:
-            BackendError: the object was taken away, or the take does not fit the timeline.
+            BackendError: the object was taken away, or its character's mesh was edited since it was bound.
         """
         if isinstance(record, Hello):
             self._hello = record
@@ -126,7 +150,7 @@ class TakeBuilder:
         else:
             self._face()
             assert self._writer is not None, "the stream's reader has checked that TOPOLOGY comes first"
-            self._writer.write(record.index, record.vertices)
+            self._writer.write(record)
 
     def finish(self) -> bpy.types.Object:
         """Complete the object, hide the older takes of the strip, and return it.
@@ -151,15 +175,23 @@ class TakeBuilder:
         scene = self._scene()
         strip = self._sound.strip_name
         number = max((face.facetalk.number for face in takes_of(scene, strip)), default=0) + 1
-        face = face_object.create_face(f"{strip[:NAME_LENGTH]} take {number}", topology)
+        assert self._hello is not None, "the stream's reader has checked that HELLO comes first"
+        template = str(self._hello.settings.get("template") or "")
+        character = character_object.find_character(scene, template) if template else None
+        name = f"{strip[:NAME_LENGTH]} take {number}"
+        if character is None:
+            face = face_object.create_face(name, topology)
+        else:
+            face = character_object.stand_in(character, name, topology)
         self._name, self._uid = face.name, face.session_uid
         for collection in face.users_collection:
             collection.objects.unlink(face)
         _face_collection(scene).objects.link(face)
         face.hide_viewport = True  # a view that redraws the growing object would slow its growth
-        assert self._hello is not None, "the stream's reader has checked that HELLO comes first"
+        face.facetalk.template = template
+        face.facetalk.character = "" if character is None else character.name
         self._record_origin(face.facetalk, self._hello, number)
-        self._writer = shape_keys.FrameWriter(face, scene, self._sound.first_frame, self._hello.frame_count)
+        self._writer = MotionWriter(face, scene, self._sound.first_frame, self._hello.frame_count)
 
     def _create_hair(self, record: Hair) -> None:
         hair = hair_object.create_hair(self._face(), record)

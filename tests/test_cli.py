@@ -19,7 +19,7 @@ from facetalk import cli, presets
 from facetalk.clip import Clip
 from facetalk.errors import UserError
 from facetalk.evaluation.curves import LIPS, UPPER_FACE
-from facetalk.take import FrameBatch, TakeSettings
+from facetalk.take import COMPACT, FrameBatch, TakeSettings
 
 Progress = Callable[[str, float], None]
 
@@ -62,19 +62,17 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
         blend: Path | None,
         video: Path | None,
         progress: Progress,
-        compact_mm: float | None,
     ) -> SimpleNamespace:
         for stage in ("speech", "motion", "decode", "blend"):
             time.sleep(0.002)
             progress(stage, 1.0)
-        calls.append(
-            SimpleNamespace(clip=clip, settings=settings, sound=sound, blend=blend, video=video, compact_mm=compact_mm)
-        )
+        calls.append(SimpleNamespace(clip=clip, settings=settings, sound=sound, blend=blend, video=video))
         for path in (blend, video):
             if path is not None:
                 path.write_bytes(b"written")
-        compact = None if compact_mm is None else SimpleNamespace(keys=42, error_mm=0.5 * compact_mm)
-        return SimpleNamespace(frames=250, compact=compact)
+        compact = settings.form == COMPACT
+        keys = SimpleNamespace(count=42, error_mm=0.5 * settings.tolerance_mm) if compact else None
+        return SimpleNamespace(frames=250, keys=keys)
 
     animate, export = ModuleType("facetalk.animate"), ModuleType("facetalk.export")
     monkeypatch.setattr(animate, "Animator", QuickAnimator, raising=False)
@@ -111,7 +109,7 @@ def test_a_compact_take_says_how_far_off_it_is(
     written: list[SimpleNamespace], line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("animate", line, "--blend", tmp_path / "out.blend", "--compact", 0.2) == 0
-    assert written[0].compact_mm == 0.2
+    assert (written[0].settings.form, written[0].settings.tolerance_mm) == (COMPACT, 0.2)
     assert "250 frames as 42 shape keys with curves; no vertex is farther off than 0.100 mm" in capsys.readouterr().out
 
 

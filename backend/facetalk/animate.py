@@ -16,11 +16,12 @@ from facetalk.errors import UserError
 from facetalk.head.head import Head, HeadPoints, to_blender
 from facetalk.head.identity_preset import list_identities, load_identity
 from facetalk.head.named_identity import preset_code
+from facetalk.keyed_take import keyed_take
 from facetalk.motion.style import ANY_STYLE, NEUTRAL, Style
 from facetalk.motion.style_preset import list_styles, load_style
 from facetalk.motion.takes import MotionModel, TakeProgress
 from facetalk.speech.speech_encoder import SpeechEncoder, encoder_for
-from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair, require_style
+from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings, require_hair, require_style
 from facetalk.topology.complexion import Color, complexion
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
 from facetalk.topology.template import FaceMesh, HairMesh, Template
@@ -149,7 +150,13 @@ class Animator:
         return self._pose_chunks(pose, self._code_chunks(clip, settings, report), timeline, report)
 
     def poses(
-        self, codes: Tensor, settings: TakeSettings, progress: Progress | None = None, *, rate: int = CAPTURED_RATE
+        self,
+        codes: Tensor,
+        settings: TakeSettings,
+        progress: Progress | None = None,
+        *,
+        rate: int = CAPTURED_RATE,
+        frame_count: int | None = None,
     ) -> Iterator[FrameBatch]:
         """Pose expression codes that no speech was needed for, such as captured ones.
 
@@ -158,17 +165,41 @@ class Animator:
             settings: identity, frame rate and intensity count.
             progress: as for ``frames``.
             rate: of the codes, per second.
+            frame_count: how many frames to make; None for as many as cover the codes.
 
         Yields:
-            Consecutive frames that cover the codes.
+            Consecutive frames.
 
         Raises:
             UserError: a setting is out of range.
         """
-        count = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // rate, np.float32)), settings.fps)
+        pose = self._actor(settings.identity).pose
+        return self.perform_codes(pose, codes, settings, progress, rate=rate, frame_count=frame_count)
+
+    def perform_codes(
+        self,
+        pose: Pose,
+        codes: Tensor,
+        settings: TakeSettings,
+        progress: Progress | None = None,
+        *,
+        rate: int,
+        frame_count: int | None = None,
+    ) -> Iterator[FrameBatch]:
+        """``poses`` of whatever can be posed by codes; the settings' identity does not count."""
+        covered = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // rate, np.float32)), settings.fps)
         chunks = iter([codes.to(self.device) * settings.intensity])
-        timeline = _FrameClock(count, settings.fps, rate)
-        return self._pose_chunks(self._actor(settings.identity).pose, chunks, timeline, progress or _silent)
+        timeline = _FrameClock(covered if frame_count is None else frame_count, settings.fps, rate)
+        return self._pose_chunks(pose, chunks, timeline, progress or _silent)
+
+    @property
+    def code_rate(self) -> int:
+        """Codes per second that speech becomes."""
+        return self.motion.speech.rate
+
+    def keyed(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
+        """A take as shape keys with curves, as ``keyed_take`` makes it."""
+        return keyed_take(self, clip, settings, progress or _silent)
 
     def identity_code(self, identity: str) -> Tensor:
         """The code ``[I]`` of a face.

@@ -1,22 +1,25 @@
 """A character of the user's own: a mesh that an animator's takes are performed by."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from facetalk import presets
-from facetalk.animate import Animator, Progress
+from facetalk.animate import CAPTURED_RATE, Animator, Progress
 from facetalk.clip import Clip
 from facetalk.errors import UserError
 from facetalk.head.fitting import FittedIdentity, fit_scan
 from facetalk.head.head import Head
 from facetalk.head.registration import require_units
-from facetalk.head.scan_landmarks import read_landmarks
-from facetalk.take import BALD, FrameBatch, TakeSettings
+from facetalk.keyed_take import keyed_take
+from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings
 from facetalk.topology.mesh_binding import BoundMesh, bind_mesh
 from facetalk.topology.own_template import OwnMesh, OwnTemplate, read_own_template, require_own_template
-from facetalk.topology.polygon_mesh import read_polygon_mesh
+from facetalk.topology.polygon_mesh import PolygonMesh
 from facetalk.topology.template import Template
 
 HEAD_NAME = presets.HEAD.rpartition("/")[2]
@@ -77,39 +80,97 @@ class Character:
         self.mesh(settings.identity, settings.hair)
         return self._animator.perform(self._bound.pose, clip, settings, progress)
 
+    @property
+    def head(self) -> Head:
+        """The head that the mesh hangs on."""
+        return self._animator.head
+
+    @property
+    def code_rate(self) -> int:
+        """Codes per second that speech becomes."""
+        return self._animator.code_rate
+
+    def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
+        """The take as expression codes, as ``Animator.codes``."""
+        return self._animator.codes(clip, settings, progress)
+
+    def poses(
+        self,
+        codes: Tensor,
+        settings: TakeSettings,
+        progress: Progress | None = None,
+        *,
+        rate: int = CAPTURED_RATE,
+        frame_count: int | None = None,
+    ) -> Iterator[FrameBatch]:
+        """Pose expression codes, in the mesh's own units and axes; otherwise as ``Animator.poses``."""
+        pose = self._bound.pose
+        return self._animator.perform_codes(pose, codes, settings, progress, rate=rate, frame_count=frame_count)
+
+    def keyed(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
+        """A take as shape keys with curves, as ``keyed_take`` makes it."""
+        return keyed_take(self, clip, settings, progress or (lambda stage, fraction: None))
+
+
+@dataclass(frozen=True)
+class MadeTemplate:
+    """A template of a mesh, and what people should know of it.
+
+    Attributes:
+        template: the mesh, bound.
+        fitted: the identity that was fitted to it.
+        size: what the mesh's size means, in words.
+    """
+
+    template: OwnTemplate
+    fitted: FittedIdentity
+    size: str
+
+    def summary(self) -> str:
+        """What was made of the mesh, one sentence."""
+        binding = self.template.binding
+        return (
+            f"{len(binding.moving):,} of {len(self.template.mesh.vertices):,} vertices move; the face is followed to "
+            f"{self.fitted.face.mean:.2f} mm; {binding.body.max() + 1} pieces move as one body; the mesh shows "
+            f"{self.size}."
+        )
+
+    def remarks(self) -> list[str]:
+        """What is unusual, one sentence each."""
+        inside_out = ["The mesh's faces point inwards: that is allowed for, but it renders inside out."]
+        own = inside_out if self.template.binding.inside_out else []
+        return [*self.template.mesh.remarks(), *self.fitted.remarks(), *own]
+
 
 def make_template(
     head: Head,
     template: Template,
-    source: Path,
+    mesh: PolygonMesh,
     name: str,
-    landmarks: Path | None = None,
+    landmarks: Mapping[str, NDArray[np.float64]] | None = None,
     units: str | None = None,
     progress: Callable[[str, float], None] | None = None,
-) -> tuple[OwnTemplate, FittedIdentity, str]:
+) -> MadeTemplate:
     """Fit a head to a mesh and bind the mesh to it.
 
     Args:
         head: the embedded head.
         template: the default template.
-        source: the mesh: .obj, .ply, .stl or .glb; neutral, lips closed or nearly so.
+        mesh: neutral, lips closed or nearly so.
         name: of the template.
-        landmarks: a file of named points, or None to find the face.
+        landmarks: named points of the mesh, or None to find the face.
         units: of the mesh, or None to find out.
-        progress: told what is done (``surface``, ``align``, ``fit``, ``bind``) and the fraction done.
-
-    Returns:
-        The template, the identity that was fitted, and what the mesh's size means.
+        progress: told what is done (``surface``, ``align``, ``fit``, ``bind``) and the fraction done; may raise to
+            cancel.
 
     Raises:
-        UserError: the mesh cannot be read or used, or no face is found in it.
+        UserError: the mesh cannot be used, or no face is found in it.
     """
     report = progress or (lambda what, fraction: None)
     require_units(units)
-    points = None if landmarks is None else read_landmarks(landmarks)
-    mesh = read_polygon_mesh(source)
+    points = None if landmarks is None else dict(landmarks)
     fitted, alignment = fit_scan(head, mesh.scan(), landmarks=points, units=units, progress=report)
     report("bind", 0.0)
     binding = bind_mesh(head, template, mesh, fitted.code.to(head.device), fitted.transform)
     report("bind", 1.0)
-    return OwnTemplate(name, HEAD_NAME, mesh, binding), fitted, alignment.describe_size()
+    return MadeTemplate(OwnTemplate(name, HEAD_NAME, mesh, binding), fitted, alignment.describe_size())

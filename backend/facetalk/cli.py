@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -103,8 +104,6 @@ def animate(
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
     if blend is None and video is None:
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
-    if template is not None and compact is not None:
-        raise typer.BadParameter("the compact form knows no meshes of other units yet: leave out --compact")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
     from facetalk.topology.own_template import require_own_template
@@ -121,26 +120,24 @@ def animate(
     from facetalk.device import describe_device
     from facetalk.export import write_take
     from facetalk.service.stream import TakeSource
-    from facetalk.take import TakeSettings
+    from facetalk.take import COMPACT, TakeSettings
 
-    settings = TakeSettings(
-        identity=identity, seed=seed, fps=fps, guidance=guidance, steps=steps, hair=hair, style=style
-    )
+    settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=template)
+    if compact is not None:
+        settings = replace(settings, form=COMPACT, tolerance_mm=compact)
     source: TakeSource = animator
     if template is not None:
         from facetalk.character import Character
 
         source = Character.load(animator, template)
     with _stage_bars() as clock:
-        report = write_take(
-            source, clip, settings, sound=speech, blend=blend, video=video, progress=clock, compact_mm=compact
-        )
+        report = write_take(source, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}
     _print_summary(seconds, clip.seconds, describe_device(animator.device))
-    if report.compact is not None:
+    if report.keys is not None:
         OUT.print(
-            f"{report.frames} frames as {report.compact.keys} shape keys with curves; "
-            f"no vertex is farther off than {report.compact.error_mm:.3f} mm."
+            f"{report.frames} frames as {report.keys.count} shape keys with curves; "
+            f"no vertex is farther off than {report.keys.error_mm:.3f} mm."
         )
     for path in (blend, video):
         if path is not None:

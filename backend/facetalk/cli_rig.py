@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facetalk.animate import Animator
     from facetalk.capture.captured_take import CapturedTake
     from facetalk.clip import Clip
-    from facetalk.export.rigged_take import RiggedTake
+    from facetalk.rigged_take import RiggedTake
     from facetalk.take import TakeSettings
 
 TAKE_SUFFIX = ".safetensors"
@@ -33,6 +33,9 @@ def rig(
     identity: Annotated[str, typer.Option(help="Whose face.")] = "average",
     hair: Annotated[str | None, typer.Option(metavar="STYLE", help="A hair style, or bald.")] = None,
     style: Annotated[str | None, typer.Option(help="How to perform; a file of presets/styles.")] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A mesh of your own that `facetalk template` has prepared.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     sound: Annotated[Path | None, typer.Option(help="The sound that goes with a take of `facetalk fit`.")] = None,
@@ -42,32 +45,37 @@ def rig(
     if output is None and csv is None:
         raise typer.BadParameter("say what to write: --output FILE.blend, --csv FILE.csv, or both")
     from facetalk.output_file import require_writable
+    from facetalk.topology.own_template import require_own_template
 
+    if template is not None:
+        require_own_template(template)
     for path, suffix in ((output, ".blend"), (csv, ".csv")):
         if path is not None:
             require_writable(path, suffix)
     performed = _performance(source)
     animator, seconds = load_animator(device)
     from facetalk.capture.captured_take import CapturedTake
+    from facetalk.cast import Cast
     from facetalk.export.head_motion import HeadMotion
     from facetalk.export.live_link import write_live_link_csv
     from facetalk.export.rig_file import write_rig_file
-    from facetalk.export.rigged_take import rig_take
-    from facetalk.take import TakeSettings
+    from facetalk.rigged_take import rig_take
+    from facetalk.take import RIG, TakeSettings
 
     captured = performed if isinstance(performed, CapturedTake) else None
-    settings = TakeSettings(identity=identity, seed=seed, fps=fps, hair=hair, style=style)
+    settings = TakeSettings(identity, seed, fps, hair=hair, style=style, template=template, form=RIG)
+    performer = Cast(animator).performer(template)
     start = time.perf_counter()
     with one_bar() as progress:
-        animator.mesh(identity, hair)  # says at once what is wrong with either
+        performer.mesh(identity, hair)  # says at once what is wrong with either
         codes, rate = _codes(animator, performed, settings, progress)
-        taken = rig_take(animator, codes, settings, progress, rate=rate)
+        taken = rig_take(performer, codes, settings, progress, rate=rate)
         if csv is not None:
             write_live_link_csv(csv, taken.rig.key_names, taken.weights, fps)
         if output is not None:
             progress("save", 0.0)
             motion = HeadMotion.of(captured) if captured is not None else None
-            write_rig_file(taken, animator, settings, output, sound if captured is not None else source, motion)
+            write_rig_file(taken, performer, settings, output, sound if captured is not None else source, motion)
             progress("save", 1.0)
     _print_summary(taken, seconds, time.perf_counter() - start)
     for path in (output, csv):

@@ -26,35 +26,37 @@ def template(
     device: Device = "auto",
 ) -> None:
     """Make a template of a mesh of your own, once: `facetalk animate --template NAME` then moves it."""
+    from facetalk.head.registration import require_units
+    from facetalk.head.scan_landmarks import read_landmarks
+    from facetalk.topology.own_template import template_folder, write_own_template
+    from facetalk.topology.polygon_mesh import read_polygon_mesh
+
+    name = name if name is not None else re.sub(r"[^a-z0-9_-]+", "-", mesh.stem.lower())[:64]
+    folder = output if output is not None else template_folder(name)
+    require_units(units)
+    points = None if landmarks is None else read_landmarks(landmarks)
+    polygons = read_polygon_mesh(mesh)
     with ERR.status("loading the head"):
         from facetalk.character import make_template
         from facetalk.device import choose_device
         from facetalk.head.head import Head
-        from facetalk.topology.own_template import template_folder, write_own_template
         from facetalk.topology.template import Template
 
-        name = name if name is not None else re.sub(r"[^a-z0-9_-]+", "-", mesh.stem.lower())[:64]
-        folder = output if output is not None else template_folder(name)
         head = Head.load(presets.preset(presets.HEAD), choose_device(device))
         default = Template.load(presets.preset(presets.TOPOLOGY))
     with bars() as progress:
         tasks = {what: progress.add_task(what, total=1.0) for what in ("surface", "align", "fit", "bind")}
-        made, fitted, size = make_template(
+        made = make_template(
             head,
             default,
-            mesh,
+            polygons,
             name,
-            landmarks,
+            points,
             units,
             lambda what, fraction: progress.update(tasks[what], completed=fraction),
         )
-    write_own_template(folder, made, mesh.name)
-    binding = made.binding
-    OUT.print(
-        f"{len(binding.moving):,} of {len(made.mesh.vertices):,} vertices move; the face is followed to "
-        f"{fitted.face.mean:.2f} mm; {binding.body.max() + 1} pieces move as one body; the mesh shows {size}."
-    )
-    inside_out = ["The mesh's faces point inwards: that is allowed for, but it renders inside out."]
-    for remark in (*made.mesh.remarks(), *fitted.remarks(), *(inside_out if binding.inside_out else [])):
+    write_own_template(folder, made.template, mesh.name)
+    OUT.print(made.summary())
+    for remark in made.remarks():
         ERR.print(remark, style="yellow")
     OUT.print(f"{folder}: the template {name}")

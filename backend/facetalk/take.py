@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from facetalk.errors import UserError
 
 BALD = "bald"  # the hair of a head without any
+FRAMES, COMPACT, RIG = "frames", "compact", "rig"
+FORMS = (FRAMES, COMPACT, RIG)  # that a take may come in
+FINEST_MM, COARSEST_MM = 0.01, 10.0  # that a compact take may be held to
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class TakeSettings:
         intensity: factor on the expression; 0 keeps the face neutral, 1 is as sampled.
         hair: one of ``Animator.hair_styles()``, or ``BALD``; ``None`` for the identity's own.
         style: how to perform, one of ``Animator.styles()``; ``None`` for the plain one.
+        template: a mesh of the user's own that performs; ``None`` for the default one.
+        form: what comes of it: ``FRAMES`` as they are, or keys with curves, as few as keep a tolerance (``COMPACT``) or
+            by the names of a rig (``RIG``).
+        tolerance_mm: millimetres that a vertex may be off in the compact form; those of lips and lids half as far.
     """
 
     identity: str = "average"
@@ -37,6 +44,9 @@ class TakeSettings:
     intensity: float = 1.0
     hair: str | None = None
     style: str | None = None
+    template: str | None = None
+    form: str = FRAMES
+    tolerance_mm: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,25 @@ class FrameBatch:
 
     first: int
     vertices: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class KeyedTake:
+    """A take as relative shape keys, each with a curve.
+
+    Attributes:
+        names: of the N keys, all different.
+        lowest: the least weight that each is made for ``[N]``: 0, or -1 for keys that work both ways. The most is 1.
+        offsets: what a weight of 1 moves ``[N, V, 3]``, in the mesh's units and axes.
+        curves: weights in every frame ``[F, N]``.
+        error_mm: millimetres that no vertex of any frame is farther off than.
+    """
+
+    names: tuple[str, ...]
+    lowest: tuple[float, ...]
+    offsets: NDArray[np.float32]
+    curves: NDArray[np.float32]
+    error_mm: float
 
 
 def require_style(style: str | None, styles: Sequence[str]) -> None:
@@ -79,3 +108,30 @@ def require_hair(hair: str | None, styles: Sequence[str]) -> None:
     """
     if hair is not None and hair not in (BALD, *styles):
         raise UserError(f"There is no hair style {hair}: choose one of {', '.join((BALD, *styles))}.")
+
+
+def require_template(template: str | None, templates: Sequence[str]) -> None:
+    """Check a wish for a template.
+
+    Args:
+        template: as in ``TakeSettings.template``.
+        templates: the names there are.
+
+    Raises:
+        UserError: there is no such template.
+    """
+    if template is not None and template not in templates:
+        known = f"choose one of {', '.join(templates)}, or make it" if templates else "make it first"
+        raise UserError(f"There is no template {template}: {known}.")
+
+
+def require_tolerance(millimetres: float) -> None:
+    """Check how closely a compact take is to be held.
+
+    Raises:
+        UserError: it is too little for single precision, or more than a face bears.
+    """
+    if not FINEST_MM <= millimetres <= COARSEST_MM:
+        raise UserError(
+            f"A compact take cannot be held to {millimetres:g} mm: choose from {FINEST_MM:g} to {COARSEST_MM:g} mm."
+        )

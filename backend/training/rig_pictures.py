@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from facetalk.animate import Animator
 from facetalk.clip import load_clip
-from facetalk.export.rigged_take import RiggedTake, rig_take
 from facetalk.presets import presets_folder
+from facetalk.rigged_take import RiggedTake, rig_take
 from facetalk.take import TakeSettings
 from facetalk.topology.arkit_keys import ARKIT_KEYS
 from facetalk.topology.face_metric import MILLIMETRES

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.face_object import COLOR_ATTRIBUTE, create_face
-from blender_addon.frame_stream import Topology
+from blender_addon.records import Topology
 
 SKIN_COLOR = (0.6, 0.35, 0.25, 1.0)
 EYE_COLOR = (0.1, 0.2, 0.3, 1.0)

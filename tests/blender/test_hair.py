@@ -13,9 +13,19 @@ import pytest
 import soundfile
 
 import blender_addon
-from blender_addon import backend_process, compat, face_object, generation, hair_object, operators, takes, timeline
-from blender_addon.frame_stream import BackendError, Hair, Topology
+from blender_addon import (
+    backend_process,
+    compat,
+    face_object,
+    generation,
+    hair_object,
+    stepped_operator,
+    takes,
+    timeline,
+)
 from blender_addon.hair_change import HairChange
+from blender_addon.records import BackendError, Hair, Topology
+from blender_addon.work import Work
 from tests.service.fake_animator import HAIR_COLOR, grid_hair, grid_mesh
 from tests.service.fake_backend import write_fake_python
 
@@ -87,13 +97,13 @@ def begin(identity: str) -> generation.Generation:
     return generation.Generation(bpy.context.scene, python, sound, {"fps": sound.fps, "identity": identity})
 
 
-def step_to_the_end(work: operators.Work) -> list[float]:
+def step_to_the_end(work: Work) -> list[float]:
     """What the modal operator does then; returns the processor seconds of this thread in each tick."""
     ticks = []
     more = True
     while more:
         began = time.thread_time()
-        more = work.step(operators.STEP_SECONDS)
+        more = work.step(stepped_operator.STEP_SECONDS)
         ticks.append(time.thread_time() - began)
         time.sleep(0.002)
     return ticks
@@ -313,7 +323,7 @@ def test_a_change_that_is_cancelled_leaves_the_hair(use_backend: UseBackend, str
     worn = the_hair(face)
     backend_process.stop_shared_backend()
     work = HairChange(use_backend(load_seconds=30.0), face, {"hair": "curls"})
-    assert work.step(operators.STEP_SECONDS)
+    assert work.step(stepped_operator.STEP_SECONDS)
     work.cancel()
     work._receiver.join(2.0)
     assert not [thread for thread in threading.enumerate() if thread.name == "facetalk receiver"]
@@ -334,7 +344,7 @@ def test_cancel_leaves_nothing_whatever_was_deleted_meanwhile(use_backend: UseBa
     before = data_counts()
     running = begin(identity="second")
     while not (made := [thing for thing in bpy.data.objects if hair_object.FINGERPRINT in thing]):
-        assert running.step(operators.STEP_SECONDS)
+        assert running.step(stepped_operator.STEP_SECONDS)
     (hair,) = made
     assert hair.hide_viewport, "a view that redraws the growing face would slow its growth"
     if lost != "nothing":
@@ -349,7 +359,7 @@ def test_a_face_deleted_while_it_grows_takes_its_hair_along(use_backend: UseBack
     before = data_counts()
     running = begin(identity="second")
     while not (made := [thing for thing in bpy.data.objects if hair_object.FINGERPRINT in thing]):
-        assert running.step(operators.STEP_SECONDS)
+        assert running.step(stepped_operator.STEP_SECONDS)
     takes.remove(made[0].parent)
     with pytest.raises(BackendError, match="removed, renamed or undone"):
         step_to_the_end(running)

@@ -14,7 +14,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 from blender_addon import headless, stage
-from blender_addon.frame_stream import StreamError
+from blender_addon.records import StreamError
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import TakeSettings

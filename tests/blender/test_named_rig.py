@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from blender_addon import headless
-from blender_addon.named_rig import BASIS, add_named_rig
-from blender_addon.named_rig import NamedRig as RigInBlender
-from facetalk.animate import Animator
+from blender_addon.curve_keys import BASIS
 from facetalk.capture.captured_take import CapturedTake
 from facetalk.export.head_motion import HeadMotion
 from facetalk.export.rig_file import write_rig_file
-from facetalk.export.rigged_take import RiggedTake
+from facetalk.rigged_take import RiggedTake
+from facetalk.service.stream import TakeSource
 from facetalk.take import TakeSettings
 from facetalk.topology.named_rig import NamedRig
 from facetalk.topology.template import AnyMesh
@@ -35,7 +34,7 @@ def take() -> RiggedTake:
     offsets = generator.normal(0.0, 0.01, (4, *mesh.vertices.shape)).astype(np.float32)
     weights = generator.uniform(0.0, 1.0, (FRAMES, 4)) * np.array([1.0, 1.0, 0.0, -1.0])
     rig = NamedRig(mesh.vertices, NAMES, offsets[:3], offsets[3:])
-    return RiggedTake(cast(AnyMesh, mesh), rig, weights, FPS, {})
+    return RiggedTake(cast(AnyMesh, mesh), rig, weights, FPS, {}, 0.25)
 
 
 def shown(face: bpy.types.Object) -> NDArray[np.float64]:
@@ -54,15 +53,16 @@ def test_the_file_plays_the_take(tmp_path: Path, sound: Path) -> None:
     blend, rigged = tmp_path / "line.blend", take()
     rotations = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (20, 1))
     captured = CapturedTake("head", "clip", torch.zeros(20, 2), rotations, np.zeros(20, bool))
-    animator = cast(Animator, FakeAnimator(side=SIDE))
-    write_rig_file(rigged, animator, TakeSettings(fps=FPS), blend, sound, HeadMotion.of(captured))
+    performer = cast(TakeSource, FakeAnimator(side=SIDE))
+    write_rig_file(rigged, performer, TakeSettings(fps=FPS), blend, sound, HeadMotion.of(captured))
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     scene, face = bpy.context.scene, bpy.data.objects[headless.FACE_NAME]
     keys = face.data.shape_keys
     assert keys.use_relative
     assert [key.name for key in keys.key_blocks] == [BASIS, *NAMES, "corrective_01"]
     assert (scene.frame_start, scene.frame_end) == (headless.FIRST_FRAME, headless.FIRST_FRAME + FRAMES - 1)
-    assert json.loads(face["facetalk"])["frame_count"] == FRAMES
+    said = json.loads(face["facetalk"])
+    assert (said["frame_count"], said["keys"]["error_mm"]) == (FRAMES, 0.25)
     assert len(scene.sequence_editor.strips) == 1
     assert face.parent is not None
     wanted = rigged.rig.pose(rigged.weights)
@@ -70,20 +70,3 @@ def test_the_file_plays_the_take(tmp_path: Path, sound: Path) -> None:
         scene.frame_set(headless.FIRST_FRAME + frame)
         np.testing.assert_allclose(shown(face), wanted[frame], atol=2e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["line.blend", "line.wav"]
-
-
-def test_a_key_that_is_not_played_is_free(tmp_path: Path) -> None:
-    rigged = take()
-    face = bpy.data.objects.new("Face", bpy.data.meshes.new("Face"))
-    face.data.from_pydata(rigged.rig.neutral.tolist(), [], [])
-    bpy.context.collection.objects.link(face)
-    weights = rigged.weights.astype(np.float32)
-    add_named_rig(face, RigInBlender(rigged.rig.key_names, rigged.rig.key_offsets, 1, weights), first_frame=1)
-    keys = face.data.shape_keys
-    played = {curve.data_path for curve in keys.animation_data.action.fcurves}
-    assert played == {f'key_blocks["{name}"].value' for name in ("jawOpen", "mouthSmileLeft", "corrective_01")}
-    keys.key_blocks["cheekPuff"].value = 1.0
-    assert keys.key_blocks["corrective_01"].slider_min == -1.0
-    assert keys.key_blocks["jawOpen"].slider_min == 0.0
-    bpy.context.scene.frame_set(3)
-    np.testing.assert_allclose(shown(face), rigged.rig.pose(rigged.weights)[2] + rigged.rig.offsets[2], atol=2e-6)

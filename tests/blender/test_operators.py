@@ -16,8 +16,8 @@ import soundfile
 from numpy.typing import NDArray
 
 import blender_addon
-from blender_addon import backend_process, generation, operators, takes, timeline
-from blender_addon.frame_stream import BackendError
+from blender_addon import backend_process, generation, stepped_operator, takes, timeline, work
+from blender_addon.records import BackendError
 from blender_addon.strip_sound import StripSound
 from tests.service.fake_animator import frame_vertices
 from tests.service.fake_backend import write_fake_python
@@ -100,7 +100,7 @@ def test_a_strip_becomes_a_head_in_step_with_it(tmp_path: Path, use_backend: Use
     for frame in (11, 12, 35, 60):  # the strip plays frames 11 to 60
         assert np.allclose(shape_at(face, frame), frame_vertices(4, frame - 11, seed=0), atol=2e-6), frame
     assert len(face.data.shape_keys.key_blocks) >= 50
-    assert generation.current is None
+    assert work.current is None
 
 
 @pytest.mark.parametrize(("fps", "fps_base", "frames"), [(24, 1.0, 48), (30, 1.001, 60), (60, 1.0, 120)])
@@ -170,7 +170,7 @@ def refused() -> str:
     with pytest.raises(RuntimeError) as caught:
         bpy.ops.facetalk.generate()
     assert data_counts() == before
-    assert generation.current is None
+    assert work.current is None
     message = str(caught.value).strip()
     assert "Traceback" not in message
     return message
@@ -267,7 +267,7 @@ def write_script(path: Path, text: str) -> Path:
             'echo \'{"port": 1, "protocol": 9, "version": "7.0"}\'; exec cat > /dev/null',
             "7.0 speaks protocol version 9",
         ),
-        ('echo \'{"port": 1, "protocol": 3, "version": "7.0"}\'; exec cat > /dev/null', "does not answer"),
+        ('echo \'{"port": 1, "protocol": 4, "version": "7.0"}\'; exec cat > /dev/null', "does not answer"),
     ],
 )
 def test_a_python_without_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
@@ -290,8 +290,8 @@ def test_another_protocol_version_in_the_stream(
 ) -> None:
     use_backend(protocol=1)
     add_strip(tone(tmp_path / "line.wav"))
-    assert "speaks protocol version 1, this add-on version 3" in refused()
-    assert "speaks protocol version 1, this add-on version 3" in refused()  # asked again, the same at once
+    assert "speaks protocol version 1, this add-on version 4" in refused()
+    assert "speaks protocol version 1, this add-on version 4" in refused()  # asked again, the same at once
 
 
 def test_models_that_cannot_be_loaded(tmp_path: Path, use_backend: UseBackend) -> None:
@@ -350,7 +350,7 @@ def run_stepwise(
     while more and not running.cancelled:
         assert time.monotonic() < deadline
         began = time.thread_time()
-        more = running.step(operators.STEP_SECONDS)
+        more = running.step(stepped_operator.STEP_SECONDS)
         if ticks is not None:
             ticks.append(time.thread_time() - began)
         if more:
@@ -378,7 +378,7 @@ def test_cancel_in_the_middle_leaves_nothing_and_is_quick(tmp_path: Path, use_ba
     assert took[0] < 0.05  # the button
     assert took[1] < 1.0  # until the backend, too, has stopped
     assert data_counts() == before
-    assert generation.current is None
+    assert work.current is None
 
 
 def test_no_tick_takes_longer_than_ten_milliseconds(tmp_path: Path, use_backend: UseBackend) -> None:
@@ -405,7 +405,7 @@ def test_while_one_take_is_made_no_other_starts(tmp_path: Path, use_backend: Use
         running.cancel()
 
     run_stepwise(try_another)
-    assert "A take is being made" in said[0]
+    assert "FaceTalk is at work" in said[0]
 
 
 def test_a_face_deleted_while_it_is_made_is_an_error_not_a_crash(tmp_path: Path, use_backend: UseBackend) -> None:
@@ -454,7 +454,7 @@ def test_provenance_and_motion_survive_saving(tmp_path: Path, use_backend: UseBa
     take = face.facetalk
     assert json.loads(take.settings) == {
         "identity": "average", "seed": 5, "fps": 25.0, "guidance": 3.2, "steps": None, "intensity": 0.7,
-        "hair": None, "style": "lively",
+        "hair": None, "style": "lively", "template": None, "form": "frames", "tolerance_mm": 0.1,
     }  # fmt: skip
     assert (take.strip, take.number, take.seed, take.models) == ("line", 1, 5, "fake-head, fake-motion")
     assert take.sound_sha256 == digest
@@ -475,10 +475,10 @@ def test_an_interrupted_script_leaves_nothing(
         if growing():
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(operators, "time", SimpleNamespace(sleep=interrupt))
+    monkeypatch.setattr(stepped_operator, "time", SimpleNamespace(sleep=interrupt))
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
         bpy.ops.facetalk.generate()
-    assert generation.current is None
+    assert work.current is None
     assert data_counts() == before
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from blender_addon.records import Frame
 from blender_addon.shape_keys import FrameWriter
 
 FIRST, COUNT, VERTICES = 17, 120, 60
@@ -29,7 +30,7 @@ def _frames() -> NDArray[np.float32]:
 def _write(face: bpy.types.Object, frames: NDArray[np.float32]) -> None:
     writer = FrameWriter(face, bpy.context.scene, FIRST, len(frames))
     for index, vertices in enumerate(frames):
-        writer.write(index, vertices)
+        writer.write(Frame(index, vertices))
     writer.finish()
 
 
@@ -91,9 +92,9 @@ def test_a_single_frame_is_a_take() -> None:
 def test_frames_out_of_order_are_refused() -> None:
     writer = FrameWriter(_object(), bpy.context.scene, 1, 2)
     with pytest.raises(ValueError, match="does not follow"):
-        writer.write(1, _frames()[1])
+        writer.write(Frame(1, _frames()[1]))
     with pytest.raises(ValueError, match="shape"):
-        writer.write(0, _frames()[0][:5])
+        writer.write(Frame(0, _frames()[0][:5]))
     with pytest.raises(ValueError, match="0 of 2"):
         writer.finish()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from facetalk.errors import UserError
 from facetalk.service.stream import Progress
-from facetalk.take import BALD, FrameBatch, TakeSettings, require_hair
+from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings, require_hair
 
 if TYPE_CHECKING:
     from facetalk.clip import Clip
@@ -81,12 +82,35 @@ def grid_hair(side: int, style: str) -> GridHair:
 
 def frame_vertices(side: int, index: int, seed: int) -> NDArray[np.float32]:
     """What frame ``index`` of a take with ``seed`` must be, anywhere."""
-    return grid_mesh(side).vertices + np.float32(0.001) * np.float32(index + 1 + seed)
+    return grid_mesh(side).vertices + lift(index, seed)
+
+
+def lift(index: int, seed: int) -> np.float32:
+    """How far all vertices have gone in frame ``index``."""
+    return np.float32(0.001) * np.float32(index + 1 + seed)
+
+
+KEYED = KeyedTake(("up", "both"), (0.0, -1.0), np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32), 0.05)
+"""What is the same in every take of a ``FakeAnimator`` that comes in keys."""
+
+
+@dataclass(frozen=True)
+class FakeCharacter:
+    """What is said of a mesh that became a character."""
+
+    mesh: Any
+    landmarks: Any
+
+    def summary(self) -> str:
+        return f"{len(self.mesh.vertices)} of {len(self.mesh.vertices)} vertices move."
+
+    def remarks(self) -> list[str]:
+        return ["The mesh has 1 open border: what is open stays open."]
 
 
 @dataclass
 class FakeAnimator:
-    """The interface of ``facetalk.animate.Animator``."""
+    """The interfaces of ``facetalk.animate.Animator`` and ``facetalk.cast.Cast``."""
 
     side: int = 4
     hair_side: int = 3
@@ -97,6 +121,7 @@ class FakeAnimator:
     fail: Exception | None = None
     device: str = "cpu"
     models: tuple[str, ...] = ("fake-head", "fake-motion")
+    characters: dict[str, Any] = field(default_factory=dict)
     seen: list[Any] = field(default_factory=list)
     closed: bool = False
 
@@ -109,7 +134,22 @@ class FakeAnimator:
     def styles(self) -> list[str]:
         return ["lively", "neutral"]
 
-    def mesh(self, identity: str, hair: str | None = None) -> GridMesh:
+    def templates(self) -> list[str]:
+        return sorted(self.characters)
+
+    def performer(self, template: str | None) -> "FakeAnimator":
+        return self if template is None else FakePerformer(**{**vars(self), "character": self.characters[template]})
+
+    def add_character(self, mesh: Any, name: str, landmarks: Any, progress: Progress) -> FakeCharacter:  # noqa: ANN401
+        for step in range(self.motion_steps):
+            time.sleep(self.motion_step_seconds)
+            progress("fit", (step + 1) / self.motion_steps)
+        if self.fail is not None:
+            raise self.fail
+        self.characters[name] = mesh
+        return FakeCharacter(mesh, landmarks)
+
+    def mesh(self, identity: str, hair: str | None = None) -> Any:  # noqa: ANN401 - GridMesh, or a character's
         """``average`` is bald, ``second`` wears a bob, unless other hair is asked for."""
         require_hair(hair, self.hair_styles())
         if identity not in self.identities():
@@ -120,6 +160,15 @@ class FakeAnimator:
 
     def frame_count(self, clip: "Clip", fps: float) -> int:
         return int(np.ceil(len(clip.samples) / 16000 * fps))
+
+    def keyed(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
+        """Two keys: one lifts all vertices by frame and seed, one never plays."""
+        frames = np.concatenate([batch.vertices for batch in self.frames(clip, settings, progress)])
+        offsets = np.zeros((2, *frames.shape[1:]), np.float32)
+        offsets[0] = frames[-1] - self.mesh(settings.identity, settings.hair).vertices
+        curves = np.zeros((len(frames), 2), np.float32)
+        curves[:, 0] = (np.arange(len(frames)) + 1 + settings.seed) / (len(frames) + settings.seed)
+        return replace(KEYED, offsets=offsets, curves=curves)
 
     def frames(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         self.seen.append((clip, settings))
@@ -135,7 +184,30 @@ class FakeAnimator:
             for first in range(0, count, self.batch_frames):
                 time.sleep(self.batch_seconds)
                 indices = range(first, min(first + self.batch_frames, count))
-                yield FrameBatch(first, np.stack([frame_vertices(self.side, i, settings.seed) for i in indices]))
+                rest = self.mesh(settings.identity, settings.hair).vertices
+                yield FrameBatch(first, np.stack([rest + lift(i, settings.seed) for i in indices]))
                 report("decode", indices.stop / count)
         finally:
             self.closed = True
+
+
+@dataclass
+class FakePerformer(FakeAnimator):
+    """A character in place of the grid: a ``facetalk.topology.polygon_mesh.PolygonMesh``."""
+
+    character: Any = None
+
+    def mesh(self, identity: str, hair: str | None = None) -> Any:  # noqa: ANN401
+        mesh = self.character
+        return SimpleNamespace(
+            vertices=mesh.vertices.astype(np.float32),
+            face_sizes=mesh.face_sizes.astype(np.int32),
+            corners=mesh.corners.astype(np.int32),
+            corner_uv=mesh.corner_uv,
+            materials=mesh.materials,
+            material_index=mesh.material_index.astype(np.int32),
+            colors=np.ones((len(mesh.vertices), 4), np.float32),
+            groups={},
+            placement=np.diag([0.01, 0.01, 0.01, 1.0]),
+            hair=None,
+        )

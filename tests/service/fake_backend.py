@@ -34,18 +34,18 @@ def write_fake_python(folder: Path, **wishes: object) -> Path:
 
 
 def run(wishes: dict[str, Any]) -> None:
-    from facetalk.service import (
-        app,
-    )  # here: a Blender under test may have a Python without the backend's packages
+    # here: a Blender under test may have a Python without the backend's packages
+    from facetalk.service import app
+    from facetalk.service.offers import Offers
 
     vars(app)["PROTOCOL"] = wishes.pop("protocol", PROTOCOL)
 
-    def load() -> app.TakeOffers:
+    def load() -> Offers:
         time.sleep(wishes.pop("load_seconds", 0.0))
         if "load_failure" in wishes:
             raise UserError(wishes["load_failure"])
         fail = UserError(wishes.pop("failure")) if "failure" in wishes else None
-        return cast(app.TakeOffers, FakeAnimator(**wishes, fail=fail))
+        return cast(Offers, FakeAnimator(**wishes, fail=fail))
 
     app.serve(load)
 

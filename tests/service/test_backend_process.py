@@ -7,7 +7,7 @@ import pytest
 
 from blender_addon import backend_process
 from blender_addon.backend_process import find_python, shared_backend, stop_shared_backend
-from blender_addon.frame_stream import BackendError
+from blender_addon.records import BackendError
 from tests.service.fake_backend import write_fake_python
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from blender_addon.backend_process import BackendProcess, Stopped
 from blender_addon.client import Client
-from blender_addon.frame_stream import BackendError, Frame, Hair, Hello, Progress
+from blender_addon.records import BackendError, Frame, Hair, Hello, Progress
 from tests.service.fake_animator import frame_vertices, grid_hair
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 

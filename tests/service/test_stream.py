@@ -12,17 +12,8 @@ import numpy as np
 import pytest
 
 from blender_addon import frame_stream
-from blender_addon.frame_stream import (
-    BackendError,
-    Frame,
-    Hair,
-    Hello,
-    Progress,
-    StreamError,
-    Topology,
-    read_hair,
-    read_take,
-)
+from blender_addon.frame_stream import read_hair, read_take
+from blender_addon.records import BackendError, Frame, Hair, Hello, Progress, StreamError, Topology
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import FrameBatch, TakeSettings
@@ -253,7 +244,7 @@ def test_an_error_record_is_raised_with_its_message() -> None:
 def test_another_protocol_version_is_named() -> None:
     kind, payload, _ = split(written())[0]
     hello = json.loads(payload) | {"protocol": 1}
-    with pytest.raises(StreamError, match="protocol version 1, this add-on version 3"):
+    with pytest.raises(StreamError, match="protocol version 1, this add-on version 4"):
         list(read_take(io.BytesIO(record(kind, json.dumps(hello).encode()))))
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from facetalk.animate import Animator
 from facetalk.evaluation.visible_gap import tallest_opening
-from facetalk.export.rigged_take import RiggedTake, rig_take
 from facetalk.head.head import MILLIMETRES as MILLIMETRES_OF_HEAD
 from facetalk.head.head import UNITS_PER_METRE
+from facetalk.rigged_take import RiggedTake, rig_take
 from facetalk.take import TakeSettings
 from facetalk.topology.arkit_keys import ARKIT_KEYS, key_code
 from facetalk.topology.face_metric import MILLIMETRES, FaceMetric

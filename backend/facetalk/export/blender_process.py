@@ -15,6 +15,8 @@ from facetalk.errors import UserError
 
 _PROJECT = Path(__file__).resolve().parents[3]  # the folder of blender_addon/
 
+PROGRAM = "blender_addon.headless"
+
 
 def require_blender() -> None:
     """Check before the work that there is a Blender to do it.
@@ -27,17 +29,11 @@ def require_blender() -> None:
 
 
 class BlenderProcess:
-    """One run of a program of ``blender_addon/`` without a window. Leaving the ``with`` block early kills it.
+    """One run of ``blender_addon/headless.py``. Leaving the ``with`` block early kills it."""
 
-    Attributes:
-        findings: what it said about its work, besides how far it has come.
-    """
-
-    def __init__(self, arguments: Sequence[str | Path], program: str = "blender_addon.headless") -> None:
-        self._program = program
+    def __init__(self, arguments: Sequence[str | Path]) -> None:
         self._arguments = [str(argument) for argument in arguments]
         self._resources = ExitStack()
-        self.findings: dict[str, Any] = {}
 
     def __enter__(self) -> "BlenderProcess":
         # a fresh settings folder: the user's own add-ons and preferences must not change the result
@@ -45,7 +41,7 @@ class BlenderProcess:
         self._log = folder / "blender.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._program, *self._arguments],
+                [sys.executable, "-m", PROGRAM, *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -86,10 +82,7 @@ class BlenderProcess:
             content: dict[str, Any] = json.loads(line)
             if "error" in content:
                 raise UserError(content["error"])
-            if "done" in content:
-                yield content["done"] / content["total"]
-            else:
-                self.findings.update(content)
+            yield content["done"] / content["total"]
         if self._process.wait() != 0:
             last_words = self._log.read_text(errors="replace")[-4000:]
             raise RuntimeError(f"Blender ended with status {self._process.returncode}:\n{last_words}")

@@ -1,16 +1,16 @@
-"""The HTTP service (``docs/protocol.md``, section Service): 127.0.0.1 only, a secret token, one take."""
+"""The HTTP service (``docs/protocol.md``, section Service): 127.0.0.1 only, a secret token, one job."""
 
 import hmac
 import json
-import logging
 import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
 import numpy as np
@@ -24,77 +24,31 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from facetalk.clip import Clip, clip_from_pcm
 from facetalk.errors import UserError
 from facetalk.service.jobs import BusyError, Job, Jobs, UnknownJobError
-from facetalk.service.stream import PROTOCOL, TakeSource, hair_record
-from facetalk.take import TakeSettings, require_hair, require_style
+from facetalk.service.offers import Loader, Offers, OffersFactory
+from facetalk.service.stream import (
+    PROTOCOL,
+    Sink,
+    character_record,
+    hair_record,
+    progress_record,
+    write_take,
+)
+from facetalk.take import (
+    COARSEST_MM,
+    FINEST_MM,
+    TakeSettings,
+    require_hair,
+    require_style,
+    require_template,
+)
+
+if TYPE_CHECKING:  # these import scipy or torch, which costs seconds that a starting service does not have
+    from facetalk.service.character_upload import CharacterUpload
 
 HOST = "127.0.0.1"
 TOKEN_VARIABLE = "FACETALK_TOKEN"
 BODY_LIMIT = 1 << 30  # bytes: 4.6 hours of 16 kHz mono
 CANCEL_SECONDS = 5.0  # how long a cancelled take may need to stop before the answer is sent anyway
-
-logger = logging.getLogger(__name__)
-
-
-class TakeOffers(TakeSource, Protocol):
-    """A source of takes that says what may be asked of it: ``facetalk.animate.Animator``."""
-
-    def identities(self) -> Sequence[str]:
-        """Names of the faces on offer."""
-
-    def hair_styles(self) -> Sequence[str]:
-        """Names of the hair styles on offer, without ``BALD``."""
-
-    def styles(self) -> Sequence[str]:
-        """Names of the ways to perform."""
-
-
-AnimatorFactory = Callable[[], TakeOffers]
-
-
-class AnimatorLoader:
-    """Loads the models in a thread, so that the service answers meanwhile."""
-
-    def __init__(self, factory: AnimatorFactory) -> None:
-        self._factory = factory
-        self._animator: TakeOffers | None = None
-        self._failure: str | None = None
-        self._thread = threading.Thread(target=self._load, name="load models", daemon=True)
-
-    def start(self) -> None:
-        """Begin to load."""
-        self._thread.start()
-
-    def status(self) -> dict[str, Any]:
-        """What ``GET /v1/health`` says of the models."""
-        if self._failure is not None:
-            return {"status": "failed", "message": self._failure}
-        if self._animator is None:
-            return {"status": "loading"}
-        return {
-            "status": "ready",
-            "device": str(self._animator.device),
-            "models": list(self._animator.models),
-            "identities": list(self._animator.identities()),
-            "hair_styles": list(self._animator.hair_styles()),
-            "styles": list(self._animator.styles()),
-        }
-
-    def get(self) -> TakeOffers:
-        """The animator; an HTTP error that says why while there is none."""
-        if self._failure is not None:
-            raise HTTPException(500, self._failure)
-        if self._animator is None:
-            raise HTTPException(503, "The backend is still loading its models: try again in a moment.")
-        return self._animator
-
-    def _load(self) -> None:
-        try:
-            self._animator = self._factory()
-        except UserError as error:
-            self._failure = str(error)
-        except Exception as error:
-            logger.exception("the models could not be loaded")
-            self._failure = f"The models could not be loaded ({type(error).__name__}: {error}): see the log."
 
 
 class HairQuery(BaseModel):
@@ -115,6 +69,9 @@ class JobQuery(HairQuery):
     steps: int | None = Field(None, ge=1, le=1000)
     intensity: float = Field(1.0, ge=0, le=10)
     style: str | None = Field(None, max_length=200)
+    template: str | None = Field(None, max_length=64)
+    form: Literal["frames", "compact", "rig"] = "frames"
+    tolerance_mm: float = Field(0.1, ge=FINEST_MM, le=COARSEST_MM)
     sample_rate: int = Field(16000, ge=1000, le=1_000_000)
     channels: int = Field(1, ge=1, le=64)
 
@@ -123,14 +80,14 @@ class JobQuery(HairQuery):
         return TakeSettings(**self.model_dump(exclude={"sample_rate", "channels"}))
 
 
-def create_app(animator_factory: AnimatorFactory, token: str) -> FastAPI:
+def create_app(factory: OffersFactory, token: str) -> FastAPI:
     """The service as an ASGI application.
 
     Args:
-        animator_factory: loads the models; called once, in a thread, when the service starts.
+        factory: loads the models; called once, in a thread, when the service starts.
         token: the secret every request must carry.
     """
-    loader = AnimatorLoader(animator_factory)
+    loader = Loader(factory)
     jobs = Jobs()
 
     @asynccontextmanager
@@ -153,28 +110,42 @@ def create_app(animator_factory: AnimatorFactory, token: str) -> FastAPI:
     return app
 
 
-def _add_routes(app: FastAPI, loader: AnimatorLoader, jobs: Jobs) -> None:
+def _add_routes(app: FastAPI, loader: Loader, jobs: Jobs) -> None:
     @app.get("/v1/health")
     def health() -> dict[str, Any]:
         return {"protocol": PROTOCOL, "version": version("facetalk"), **loader.status()}
 
     @app.post("/v1/jobs", status_code=201)
     async def create_job(request: Request, query: Annotated[JobQuery, Query()]) -> dict[str, Any]:
-        animator = loader.get()
-        require_hair(query.hair, animator.hair_styles())
-        require_style(query.style, animator.styles())
+        offers = loader.get()
+        require_hair(query.hair, offers.hair_styles())
+        require_style(query.style, offers.styles())
+        require_template(query.template, offers.templates())  # a name, never a path
         jobs.check_free()  # before the body is read: it may be large
         clip = await _read_clip(request, query)
-        job = Job(animator, clip, query.settings())
+        performer = await anyio.to_thread.run_sync(offers.performer, query.template)
+        job = Job(partial(write_take, source=performer, clip=clip, settings=query.settings()))
         jobs.submit(job)
-        return {"id": job.id, "frame_count": animator.frame_count(clip, query.fps)}
+        return {"id": job.id, "frame_count": performer.frame_count(clip, query.fps)}
+
+    @app.post("/v1/characters", status_code=201)
+    async def create_character(request: Request) -> dict[str, Any]:
+        from facetalk.service.character_upload import UPLOAD_LIMIT, read_character
+
+        offers = loader.get()
+        jobs.check_free()
+        body = await _read_body(request, "mesh", UPLOAD_LIMIT, "decimate it")
+        upload = await anyio.to_thread.run_sync(read_character, body)
+        job = Job(partial(_write_character, offers=offers, upload=upload))
+        jobs.submit(job)
+        return {"id": job.id}
 
     @app.get("/v1/hair")
     def make_hair(query: Annotated[HairQuery, Query()]) -> Response:
-        animator = loader.get()
-        require_hair(query.hair, animator.hair_styles())
+        offers = loader.get()
+        require_hair(query.hair, offers.hair_styles())
         jobs.check_free()
-        hair = animator.mesh(query.identity, query.hair).hair
+        hair = offers.performer(None).mesh(query.identity, query.hair).hair
         if hair is None:
             return Response(status_code=204)
         return Response(hair_record(hair), media_type="application/octet-stream")
@@ -198,18 +169,32 @@ async def _records(job: Job) -> AsyncIterator[bytes]:
 
 
 async def _read_clip(request: Request, query: JobQuery) -> Clip:
+    body = await _read_body(request, "sound", BODY_LIMIT, "shorten the strip", whole=4 * query.channels)
+    samples = np.frombuffer(body, dtype="<f4").reshape(-1, query.channels)
+    return await anyio.to_thread.run_sync(clip_from_pcm, samples, query.sample_rate)
+
+
+async def _read_body(request: Request, what: str, limit: int, remedy: str, whole: int = 1) -> bytearray:
+    """The body of a request, whose size is checked before it is read."""
     length = request.headers.get("content-length")
     if length is None:
-        raise HTTPException(411, "The length of the sound is missing: send Content-Length.")
-    if int(length) > BODY_LIMIT:
-        raise HTTPException(413, f"The sound has {length} bytes, more than {BODY_LIMIT}: shorten the strip.")
-    if int(length) % (4 * query.channels):
-        raise HTTPException(400, "The sound is not whole float32 samples of every channel: send it again.")
+        raise HTTPException(411, f"The length of the {what} is missing: send Content-Length.")
+    if int(length) > limit:
+        raise HTTPException(413, f"The {what} has {length} bytes, more than {limit}: {remedy}.")
+    if int(length) % whole:
+        raise HTTPException(400, f"The {what} is not whole float32 samples of every channel: send it again.")
     body = bytearray()
     async for part in request.stream():
         body += part
-    samples = np.frombuffer(body, dtype="<f4").reshape(-1, query.channels)
-    return await anyio.to_thread.run_sync(clip_from_pcm, samples, query.sample_rate)
+    return body
+
+
+def _write_character(sink: Sink, offers: Offers, upload: "CharacterUpload") -> None:
+    def report(stage: str, fraction: float) -> None:
+        sink(progress_record(stage, fraction))
+
+    made = offers.add_character(upload.mesh, upload.name, upload.landmarks, report)
+    sink(character_record(upload.name, made.summary(), made.remarks()))
 
 
 def _add_error_answers(app: FastAPI) -> None:
@@ -240,23 +225,24 @@ def _add_error_answers(app: FastAPI) -> None:
         return answer(422, str(error))
 
 
-def load_animator() -> TakeOffers:
-    """The real animator. Imported here because torch takes seconds, and the service must answer before."""
+def load_cast() -> Offers:
+    """Those who really perform. Imported here because torch takes seconds, and the service must answer before."""
     from facetalk.animate import Animator
+    from facetalk.cast import Cast
 
     animator = Animator.load()
     # Landing the template takes seconds: done before anyone waits for a first frame.
     animator.mesh(animator.identities()[0])
-    return animator
+    return Cast(animator)
 
 
-def serve(animator_factory: AnimatorFactory = load_animator, port: int = 0) -> None:
+def serve(factory: OffersFactory = load_cast, port: int = 0) -> None:
     """Serve until standard input ends, which is how the service learns that its parent has gone.
 
     Prints one JSON line, ``{"port", "protocol", "version"}``, as soon as connections are accepted.
 
     Args:
-        animator_factory: loads the models.
+        factory: loads the models.
         port: on 127.0.0.1; 0 lets the system choose.
 
     Raises:
@@ -269,7 +255,7 @@ def serve(animator_factory: AnimatorFactory = load_animator, port: int = 0) -> N
         listener = socket.create_server((HOST, port))
     except OSError as error:
         raise UserError(f"Port {port} cannot be used ({error.strerror}): choose another, or 0.") from error
-    server = uvicorn.Server(uvicorn.Config(create_app(animator_factory, token), log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(create_app(factory, token), log_config=None, access_log=False))
     threading.Thread(target=_stop_with_parent, args=(server,), name="parent watch", daemon=True).start()
     ready = {"port": listener.getsockname()[1], "protocol": PROTOCOL, "version": version("facetalk")}
     sys.stdout.write(json.dumps(ready) + "\n")

@@ -1,14 +1,13 @@
-"""One take at a time: the thread that makes it, and the bounded buffer its records wait in."""
+"""One job at a time, a take or a character: the thread at work, and the bounded buffer its records wait in."""
 
 import logging
 import secrets
 import threading
 from collections import deque
+from collections.abc import Callable
 
-from facetalk.clip import Clip
 from facetalk.errors import Cancelled, UserError
-from facetalk.service.stream import TakeSource, error_record, write_take
-from facetalk.take import TakeSettings
+from facetalk.service.stream import Sink, error_record
 
 BUFFER_LIMIT = 4 << 20  # bytes of records made ahead of the reader
 
@@ -16,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class BusyError(UserError):
-    """Another take is being made."""
+    """Another job is being done."""
 
 
 class UnknownJobError(UserError):
@@ -77,15 +76,17 @@ class RecordBuffer:
 
 
 class Job:
-    """One take being made."""
+    """One take or character being made.
 
-    def __init__(self, animator: TakeSource, clip: Clip, settings: TakeSettings) -> None:
+    Args:
+        make: writes all records of it to a sink; stops when that raises ``Cancelled``.
+    """
+
+    def __init__(self, make: Callable[[Sink], object]) -> None:
         self.id = secrets.token_urlsafe(12)
         self.records = RecordBuffer()
-        self._animator = animator
-        self._clip = clip
-        self._settings = settings
-        self._thread = threading.Thread(target=self._make, name=f"take {self.id}", daemon=True)
+        self._make_records = make
+        self._thread = threading.Thread(target=self._make, name=f"job {self.id}", daemon=True)
 
     @property
     def started(self) -> bool:
@@ -94,31 +95,31 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether the take is being made at this moment."""
+        """Whether the work goes on at this moment."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to make the take."""
+        """Begin to work."""
         self._thread.start()
 
     def cancel(self) -> None:
-        """Ask the take to stop; it does at its next step or frame."""
+        """Ask it to stop; it does at its next step or frame."""
         self.records.cancel()
 
     def wait(self, seconds: float) -> None:
-        """Wait for a take that was told to stop."""
+        """Wait for a job that was told to stop."""
         if self.started:
             self._thread.join(seconds)
 
     def _make(self) -> None:
         try:
-            write_take(self.records.write, self._animator, self._clip, self._settings)
+            self._make_records(self.records.write)
         except Cancelled:
-            logger.info("take %s cancelled", self.id)
+            logger.info("job %s cancelled", self.id)
         except UserError as error:
             self._send_error(str(error))
         except Exception as error:
-            logger.exception("take %s failed", self.id)
+            logger.exception("job %s failed", self.id)
             self._send_error(f"The backend failed ({type(error).__name__}: {error}): its log says more.")
         finally:
             self.records.finish()
@@ -127,7 +128,7 @@ class Job:
         try:
             self.records.write(error_record(message))
         except Cancelled:
-            logger.info("take %s cancelled, nobody reads: %s", self.id, message)
+            logger.info("job %s cancelled, nobody reads: %s", self.id, message)
 
 
 class Jobs:
@@ -138,15 +139,15 @@ class Jobs:
         self._job: Job | None = None
 
     def check_free(self) -> None:
-        """Raise ``BusyError`` while a take is being made."""
+        """Raise ``BusyError`` while a job is being done."""
         if self._job is not None and self._job.running:
-            raise BusyError("The backend is making another take: wait for it to finish or cancel it.")
+            raise BusyError("The backend is making another take or character: wait for it to finish or cancel it.")
 
     def submit(self, job: Job) -> None:
         """Take in a job; it starts when its stream is asked for.
 
         Raises:
-            BusyError: another take is being made.
+            BusyError: another job is being done.
         """
         with self._lock:
             self.check_free()
@@ -161,7 +162,7 @@ class Jobs:
         with self._lock:
             job = self._find(job_id)
             if job.started:
-                raise UnknownJobError("The take's stream is being read already: post the job again.")
+                raise UnknownJobError("The job's stream is being read already: post the job again.")
             job.start()
             return job
 

@@ -4,14 +4,14 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from facetalk.take import FrameBatch, TakeSettings
+from facetalk.take import FRAMES, FrameBatch, KeyedTake, TakeSettings
 
 if TYPE_CHECKING:  # these import torch, which costs seconds that a starting service does not have
     import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # these import torch, which costs seconds that a starting ser
     from facetalk.clip import Clip
     from facetalk.topology.template import AnyMesh, HairMesh
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAGIC = b"FTLK"
 HEADER = struct.Struct("<4sIII")  # magic, type, payload bytes, frame index
 HAIR_HEADER = struct.Struct("<III4f")  # vertices, quads, bytes of the style's name, linear RGBA
@@ -38,6 +38,9 @@ class RecordType(IntEnum):
     ERROR = 5
     END = 6
     HAIR = 7
+    KEYS = 8
+    KEY = 9
+    CHARACTER = 10
 
 
 class TakeSource(Protocol):
@@ -61,14 +64,36 @@ class TakeSource(Protocol):
         """The frames in order, in batches."""
 
 
-def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSettings) -> None:
+@runtime_checkable
+class KeyedTakeSource(TakeSource, Protocol):
+    """A source that makes takes in every form of ``TakeSettings``."""
+
+    def keyed(self, clip: "Clip", settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
+        """The take as shape keys with curves, in the form of the settings."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a take is made by: where the models run, and their bundles' names."""
+
+    device: str
+    models: Sequence[str]
+
+
+def write_take(
+    sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSettings, progress: Progress | None = None
+) -> KeyedTake | None:
     """Make a take and send every record of it, HELLO to END, as soon as it is known.
 
     Args:
         sink: receives the records; the ``write`` of a file or pipe will do.
-        source: the animator.
+        source: the animator; a ``KeyedTakeSource`` if another form than frames is asked for.
         clip: the speech.
         settings: what is asked of the take.
+        progress: told how far every stage is, in place of records that say so.
+
+    Returns:
+        The keys of a take that has any.
 
     Raises:
         UserError: the clip or the settings cannot be used. The stream then lacks its END.
@@ -76,18 +101,49 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
     """
     mesh = source.mesh(settings.identity, settings.hair)
     frame_count = source.frame_count(clip, settings.fps)
-    sink(hello_record(mesh, frame_count, settings, models=source.models, device=str(source.device)))
+    _write_opening(sink, mesh, frame_count, settings, Origin(str(source.device), source.models))
+
+
+    def send_progress(stage: str, fraction: float) -> None:
+        sink(progress_record(stage, fraction))
+
+    report = progress or send_progress
+    if settings.form == FRAMES:
+        _write_frames(sink, source.frames(clip, settings, report), mesh.vertices.shape, frame_count)
+        return None
+    if not isinstance(source, KeyedTakeSource):
+        raise TypeError(f"{type(source).__name__} makes frames only")
+    take = source.keyed(clip, settings, report)
+    _write_keys(sink, take, mesh.vertices.shape, frame_count)
+    return take
+
+
+def write_keyed_take(sink: Sink, mesh: "AnyMesh", take: KeyedTake, settings: TakeSettings, origin: Origin) -> None:
+    """Send a take that is made already, HELLO to END, as ``write_take`` sends it.
+
+    Args:
+        sink: receives the records.
+        mesh: at rest.
+        take: its keys.
+        settings: what was asked of it; the records say so.
+        origin: who made it.
+    """
+    _write_opening(sink, mesh, len(take.curves), settings, origin)
+    _write_keys(sink, take, mesh.vertices.shape, len(take.curves))
+
+
+def _write_opening(sink: Sink, mesh: "AnyMesh", frame_count: int, settings: TakeSettings, origin: Origin) -> None:
+    sink(hello_record(mesh, frame_count, settings, models=origin.models, device=origin.device))
     sink(topology_record(mesh))
     if mesh.hair is not None:
         sink(hair_record(mesh.hair))
 
-    def report(stage: str, fraction: float) -> None:
-        sink(progress_record(stage, fraction))
 
+def _write_frames(sink: Sink, batches: Iterator[FrameBatch], shape: tuple[int, ...], frame_count: int) -> None:
     checksum = 0
     sent = 0
-    for batch in source.frames(clip, settings, report):
-        if batch.first != sent or batch.vertices.shape[1:] != mesh.vertices.shape:
+    for batch in batches:
+        if batch.first != sent or batch.vertices.shape[1:] != shape:
             raise RuntimeError(f"frames {batch.first}, shape {batch.vertices.shape}, do not follow frame {sent}")
         payloads = [np.ascontiguousarray(frame, dtype="<f4").tobytes() for frame in batch.vertices]
         for payload in payloads:
@@ -97,6 +153,19 @@ def write_take(sink: Sink, source: TakeSource, clip: "Clip", settings: TakeSetti
     if sent != frame_count:
         raise RuntimeError(f"{sent} frames came where {frame_count} were announced")
     sink(_json_record(RecordType.END, {"frame_count": sent, "crc32": checksum}))
+
+
+def _write_keys(sink: Sink, take: KeyedTake, shape: tuple[int, ...], frame_count: int) -> None:
+    if take.curves.shape != (frame_count, len(take.names)) or take.offsets.shape != (len(take.names), *shape):
+        raise RuntimeError(f"keys {take.offsets.shape} with curves {take.curves.shape} do not fit {frame_count} frames")
+    keys = [{"name": name, "lowest": lowest} for name, lowest in zip(take.names, take.lowest, strict=True)]
+    sink(_json_record(RecordType.KEYS, {"keys": keys, "error_mm": take.error_mm}))
+    checksum = 0
+    for index, (offsets, curve) in enumerate(zip(take.offsets, take.curves.T, strict=True)):
+        payload = b"".join(np.ascontiguousarray(part, dtype="<f4").tobytes() for part in (offsets, curve))
+        checksum = zlib.crc32(payload, checksum)
+        sink(_record(RecordType.KEY, payload, index))
+    sink(_json_record(RecordType.END, {"frame_count": frame_count, "crc32": checksum}))
 
 
 def hello_record(
@@ -152,6 +221,11 @@ def hair_record(hair: "HairMesh") -> bytes:
 def progress_record(stage: str, fraction: float) -> bytes:
     """A PROGRESS record: how far (0 to 1) a stage has come."""
     return _json_record(RecordType.PROGRESS, {"stage": stage, "fraction": fraction})
+
+
+def character_record(name: str, summary: str, remarks: Sequence[str]) -> bytes:
+    """The CHARACTER record that ends the making of one: its template's name, and what is to be said of it."""
+    return _json_record(RecordType.CHARACTER, {"name": name, "summary": summary, "remarks": list(remarks)})
 
 
 def error_record(message: str) -> bytes:

@@ -1,7 +1,7 @@
 """A take in its compact form: some tens of displacements with a curve each, in place of hundreds of frames.
 
 Displacements are principal modes of the frames, weighted anew until no vertex is farther off than allowed: least
-squares alone would spend modes on the jaw, which is large, and miss lids, which are small. Pure numpy.
+squares alone would spend modes on the jaw, which is large, and miss lids, which are small.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ CHUNK = 128  # frames in memory at a time
 
 @dataclass(frozen=True)
 class CompactForm:
-    """Frames as ``neutral + curves @ displacements``.
+    """Frames as ``neutral + curves @ displacements``, in the unit of the frames.
 
     Attributes:
-        displacements: ``[K, V, 3]`` metres, each as far as its curve ever takes it.
+        displacements: ``[K, V, 3]``, each as far as its curve ever takes it.
         curves: ``[F, K]``, within -1 to 1.
-        error: metres that no vertex of any frame is farther off than.
+        error: how far off a vertex is at most, in any frame.
     """
 
     displacements: Floats
@@ -42,8 +42,8 @@ class FrameSpan:
         """Prepare for frames.
 
         Args:
-            neutral: ``[V, 3]`` metres: no displacement.
-            tolerances: metres that each vertex may be off ``[V]``.
+            neutral: ``[V, 3]``: no displacement.
+            tolerances: how far each vertex may be off ``[V]``, in the same unit.
         """
         self._neutral = neutral
         self._tolerances = tolerances.astype(np.float32)[:, None]
@@ -53,7 +53,7 @@ class FrameSpan:
         self._off = 0.0
 
     def add(self, frames: Floats) -> None:
-        """Take the next frames ``[n, V, 3]``, metres."""
+        """Take the next frames ``[n, V, 3]``."""
         moved = ((frames - self._neutral) / self._tolerances).reshape(len(frames), -1)
         weights, left = self._split(moved)
         if _off(left).max(initial=0.0) > SPAN:
@@ -62,8 +62,12 @@ class FrameSpan:
         self._weights.append(weights)
         self._off = max(self._off, float(_off(left).max(initial=0.0)))
 
-    def fewest(self) -> CompactForm:
-        """The compact form with as few displacements as the tolerances allow."""
+    def fewest(self, progress: Callable[[float], None] = lambda fraction: None) -> CompactForm:
+        """The compact form with as few displacements as the tolerances allow.
+
+        Args:
+            progress: told the fraction that is done; may raise to cancel.
+        """
         count = len(self._directions)
         weights = np.concatenate([np.pad(each, ((0, 0), (0, count - each.shape[1]))) for each in self._weights])
         limit = 1.0 - self._off
@@ -74,7 +78,8 @@ class FrameSpan:
         hardest = np.argsort([off.max() for off in self._offs(weights, best, size // 2)])[-SAMPLE:]
         sample = weights[hardest]
         size = _least(lambda size: self._misses(sample, best, size).max() <= limit, count)
-        for _ in range(ROUNDS):
+        for done in range(ROUNDS):
+            progress(done / ROUNDS)
             fewer = int(SHRINKING * size)
             off = self._misses(sample, modes, fewer)
             if off.max() <= limit:
@@ -84,6 +89,7 @@ class FrameSpan:
             modes = _modes(self._directions, weights, importance)
         if len(sample) < len(weights):
             size = _least(lambda size: self._misses(weights, best, size).max() <= limit, count)
+        progress(1.0)
         return self._form(weights, best, size)
 
     def _split(self, moved: Floats) -> tuple[Floats, Floats]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.take import FrameBatch, TakeSettings
+from facetalk.take import FrameBatch, KeyedTake, TakeSettings
 from facetalk.topology.face_metric import FaceMetric
 from facetalk.topology.named_rig import NamedRig, Vertices, Weights, decode_named_rig
 from facetalk.topology.rig_correctives import find_correctives
@@ -18,13 +18,35 @@ from facetalk.topology.rig_solver import FRAMES_AT_ONCE, RigSolver
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from facetalk.animate import Animator
+    from facetalk.head.head import Head
     from facetalk.topology.template import AnyMesh
 
 Progress = Callable[[str, float], None]
 
 SAMPLED_FRAMES = 300  # of a take, evenly spread, from which its correctives are made
 LIPS = "lip_"  # how the groups of lips begin
+
+
+class Poser(Protocol):
+    """Who poses expression codes: ``facetalk.animate.Animator``, or a character."""
+
+    @property
+    def head(self) -> "Head":
+        """Whose codes they are."""
+
+    def mesh(self, identity: str, hair: str | None = None) -> "AnyMesh":
+        """The mesh at rest."""
+
+    def poses(
+        self,
+        codes: "Tensor",
+        settings: TakeSettings,
+        progress: Progress | None = None,
+        *,
+        rate: int,
+        frame_count: int | None = None,
+    ) -> Iterator[FrameBatch]:
+        """Codes ``[T, E]`` as frames, in batches; as many as are asked for, or as cover the codes."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,7 @@ class RiggedTake:
         fps: frames per second.
         left: millimetres that keys leave over the lips, of every frame the mean and the worst ``[F, 2]``: of the named
             keys alone, and with correctives.
+        worst: millimetres that no vertex of any frame is farther off than.
     """
 
     mesh: "AnyMesh"
@@ -45,21 +68,36 @@ class RiggedTake:
     weights: Weights
     fps: float
     left: dict[str, NDArray[np.float64]]
+    worst: float
+
+    def keyed(self) -> KeyedTake:
+        """The take as it is sent."""
+        named, correctives = len(self.rig.names), len(self.rig.correctives)
+        lowest = (0.0,) * named + (-1.0,) * correctives
+        curves = self.weights.astype(np.float32)
+        return KeyedTake(self.rig.key_names, lowest, self.rig.key_offsets, curves, self.worst)
 
 
 def rig_take(
-    animator: "Animator", codes: "Tensor", settings: TakeSettings, progress: Progress, *, rate: int
+    poser: Poser,
+    codes: "Tensor",
+    settings: TakeSettings,
+    progress: Progress,
+    *,
+    rate: int,
+    frame_count: int | None = None,
 ) -> RiggedTake:
     """Make the rig of a face and the weights that play a take on it.
 
     Memory holds some hundred frames at a time, whatever the take's length.
 
     Args:
-        animator: poses the face.
+        poser: poses the face.
         codes: expression codes ``[T, E]``, as they are to be posed.
         settings: identity, hair and frame rate count.
         progress: told "keys" and "weights" and the fraction done.
         rate: of the codes, per second.
+        frame_count: how many frames to make; None for as many as cover the codes.
 
     Raises:
         UserError: there are no codes, they are no finite numbers, or a setting cannot be used.
@@ -67,19 +105,19 @@ def rig_take(
     if len(codes) == 0 or not bool(codes.isfinite().all()):
         raise UserError("The take has no expression codes that are finite numbers: make the take again.")
     settings = replace(settings, intensity=1.0)
-    mesh = animator.mesh(settings.identity, settings.hair)
+    mesh = poser.mesh(settings.identity, settings.hair)
     progress("keys", 0.0)
 
     def pose(some: "Tensor") -> Vertices:
         one_by_one = replace(settings, fps=float(rate))
-        return np.concatenate([batch.vertices for batch in animator.poses(some, one_by_one, rate=rate)])
+        return np.concatenate([batch.vertices for batch in poser.poses(some, one_by_one, rate=rate)])
 
     metric = FaceMetric.of(mesh)
-    rig = decode_named_rig(pose, animator.head.config["rig_controls"], animator.head.rig_to_code().cpu())
+    rig = decode_named_rig(pose, poser.head.config["rig_controls"], poser.head.rig_to_code().cpu())
     rig = rig.with_correctives(_correctives(rig, metric, pose(_spread(codes))))
     progress("keys", 1.0)
-    blocks = _blocks(animator.poses(codes, settings, rate=rate))
-    frames = max(1, round(len(codes) / rate * settings.fps))
+    blocks = _blocks(poser.poses(codes, settings, rate=rate, frame_count=frame_count))
+    frames = frame_count or max(1, round(len(codes) / rate * settings.fps))
     return _weigh(blocks, frames, mesh, RigSolver(rig, metric), settings.fps, progress)
 
 
@@ -102,15 +140,18 @@ def _weigh(
     lips = np.unique(np.concatenate(groups)) if groups else np.arange(len(mesh.vertices))
     weights: list[Weights] = []
     left: dict[str, list[NDArray[np.float64]]] = {"named keys": [], "with correctives": []}
+    worst = 0.0
     for block in blocks:
         weights.append(solver.solve(block))
         for name, used in (("named keys", len(solver.rig.names)), ("with correctives", weights[-1].shape[1])):
-            residual = solver.residual(block, weights[-1][:, :used])[:, lips]
-            millimetres = solver.metric.millimetres * np.linalg.norm(residual.astype(np.float64), axis=2)
-            left[name].append(np.stack([millimetres.mean(axis=1), millimetres.max(axis=1)], axis=1))
+            residual = solver.residual(block, weights[-1][:, :used])
+            millimetres = solver.metric.millimetres * np.linalg.norm(residual, axis=2).astype(np.float64)
+            of_lips = millimetres[:, lips]
+            left[name].append(np.stack([of_lips.mean(axis=1), of_lips.max(axis=1)], axis=1))
+        worst = max(worst, float(millimetres.max()))  # of the last, with correctives
         progress("weights", min(sum(map(len, weights)) / frames, 1.0))
     whole = {name: np.concatenate(parts) for name, parts in left.items()}
-    return RiggedTake(mesh, solver.rig, np.concatenate(weights), fps, whole)
+    return RiggedTake(mesh, solver.rig, np.concatenate(weights), fps, whole, worst)
 
 
 def _blocks(batches: Iterator[FrameBatch]) -> Iterator[Vertices]:

@@ -1,0 +1,91 @@
+"""Who can perform: the faces of the embedded head on its own mesh, and characters of the user's own."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facetalk.animate import Animator
+from facetalk.character import Character, MadeTemplate, make_template
+from facetalk.topology.own_template import (
+    list_own_templates,
+    require_own_template,
+    template_folder,
+    write_own_template,
+)
+from facetalk.topology.polygon_mesh import PolygonMesh
+
+
+class Cast:
+    """The animator and the characters it plays, loaded when they are asked for.
+
+    Args:
+        animator: makes the performances.
+    """
+
+    def __init__(self, animator: Animator) -> None:
+        self.animator = animator
+        self._latest: tuple[str, int, Character] | None = None  # one is worked with at a time
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models run."""
+        return self.animator.device
+
+    @property
+    def models(self) -> Sequence[str]:
+        """Names of the bundles in use."""
+        return self.animator.models
+
+    def identities(self) -> Sequence[str]:
+        """Names of the embedded head's faces."""
+        return self.animator.identities()
+
+    def hair_styles(self) -> Sequence[str]:
+        """Names of the hair styles, for those faces."""
+        return self.animator.hair_styles()
+
+    def styles(self) -> Sequence[str]:
+        """Names of the ways to perform."""
+        return self.animator.styles()
+
+    def templates(self) -> Sequence[str]:
+        """Names of the characters."""
+        return list_own_templates()
+
+    def performer(self, template: str | None) -> Animator | Character:
+        """Who performs on a template; None for the default one.
+
+        Raises:
+            UserError: there is no such template, or it is damaged or made for another head.
+        """
+        if template is None:
+            return self.animator
+        written = (require_own_template(template) / "manifest.json").stat().st_mtime_ns
+        if self._latest is None or self._latest[:2] != (template, written):
+            self._latest = (template, written, Character.load(self.animator, template))
+        return self._latest[2]
+
+    def add_character(
+        self,
+        mesh: PolygonMesh,
+        name: str,
+        landmarks: Mapping[str, NDArray[np.float64]] | None,
+        progress: Callable[[str, float], None],
+    ) -> MadeTemplate:
+        """Fit and bind a mesh, and keep it as a template; one that had the name is replaced at the very end.
+
+        Args:
+            mesh: neutral, lips closed or nearly so.
+            name: of the template.
+            landmarks: named points of the mesh, or None to find the face.
+            progress: as for ``make_template``.
+
+        Raises:
+            UserError: the name cannot be one, the mesh cannot be used, or no face is found in it.
+        """
+        folder = template_folder(name)
+        made = make_template(self.animator.head, self.animator.template, mesh, name, landmarks, progress=progress)
+        write_own_template(folder, made.template, name)
+        return made
