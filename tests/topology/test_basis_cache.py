@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from facetalk.topology.basis_cache import BasisCache, digest, own_folder
+from facetalk.topology.basis_cache import BasisCache
 from facetalk.topology.reduced_basis import Basis, Certificate
+from facetalk.topology.tensor_cache import digest, own_folder
 
 CPU = torch.device("cpu")
 
