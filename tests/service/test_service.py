@@ -17,9 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon.backend_process import BackendProcess, Stopped
+from blender_addon.character_upload import CharacterUpload
 from blender_addon.client import Client
-from blender_addon.records import BackendError, Frame, Hair, Hello, Progress
-from tests.service.fake_animator import frame_vertices, grid_hair
+from blender_addon.records import BackendError, CharacterMade, Frame, Hair, Hello, Key, Keys, Progress, Topology
+from tests.service.fake_animator import frame_vertices, grid_hair, grid_mesh
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
 SECOND = np.sin(np.linspace(0, 440 * 2 * np.pi, 16000)).astype(np.float32)
@@ -139,6 +140,7 @@ def test_a_wrong_token_is_refused(shared: Client, token: str) -> None:
         ("DELETE", "/v1/jobs/x"),
         ("GET", "/v1/jobs/x/stream"),
         ("GET", "/v1/hair"),
+        ("POST", "/v1/characters"),
     ):
         assert call(shared, method, path, Authorization=token)[0] == 401
 
@@ -167,6 +169,8 @@ def test_it_listens_on_the_loopback_only(shared: Client) -> None:
         ("intensity=inf", "intensity"),
         ("sample_rate=0", "sample_rate"),
         ("colour=red", "colour"),
+        ("form=film", "form"),
+        ("tolerance_mm=0.001", "tolerance_mm"),
     ],
 )
 def test_settings_out_of_range_are_named(shared: Client, query: str, name: str) -> None:
@@ -293,6 +297,84 @@ def test_hair_waits_for_a_take_to_end(start: Start) -> None:
     other = Client(client._port, client._headers["Authorization"].removeprefix("Bearer "))
     with pytest.raises(BackendError, match="making another take"):
         other.hair({})
+
+
+def test_a_take_in_keys(shared: Client) -> None:
+    job = shared.create_job(SECOND, 16000, {"seed": 3, "form": "rig"})
+    records = list(shared.stream(job))
+    assert not any(isinstance(record, Frame) for record in records)
+    (keys,) = (record for record in records if isinstance(record, Keys))
+    assert (keys.names, keys.lowest, keys.error_mm) == (("up", "both"), (0.0, -1.0), 0.05)
+    up, both = (record for record in records if isinstance(record, Key))
+    assert not both.curve.any()
+    for frame in (0, 24):
+        shown = grid_mesh(4).vertices + up.curve[frame] * up.offsets
+        np.testing.assert_allclose(shown, frame_vertices(4, frame, 3), atol=1e-6)
+
+
+def character(side: int = 20) -> CharacterUpload:
+    grid = grid_mesh(side)
+    return CharacterUpload(
+        name="hero",
+        own=True,
+        vertices=grid.vertices * 100,
+        face_sizes=grid.face_sizes,
+        corners=grid.corners,
+        uv=grid.corner_uv,
+        materials=("skin",),
+        material_index=np.zeros(len(grid.quads), np.int32),
+        landmarks={},
+    )
+
+
+def test_a_mesh_becomes_a_character_that_performs(start: Start) -> None:
+    client = ready(start())
+    assert client.health().templates == ()
+    *told, made = client.character(client.create_character(character().pack()))
+    assert {record.stage for record in told if isinstance(record, Progress)} == {"fit"}
+    assert made == CharacterMade(
+        "hero", "441 of 441 vertices move.", ("The mesh has 1 open border: what is open stays open.",)
+    )
+    assert client.health().templates == ("hero",)
+    records = list(client.stream(client.create_job(SECOND, 16000, {"template": "hero"})))
+    hello, topology = records[:2]
+    assert isinstance(hello, Hello)
+    assert isinstance(topology, Topology)
+    assert hello.settings["template"] == "hero"
+    np.testing.assert_array_equal(topology.vertices, character().vertices)
+
+
+def test_a_template_is_a_name_and_never_a_path(shared: Client, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    for template in (str(tmp_path), "../hero", "nobody"):
+        with pytest.raises(BackendError, match=f"There is no template {template}: make it first"):
+            shared.create_job(SECOND, 16000, {"template": template})
+
+
+def test_a_mesh_that_is_too_large_is_refused_before_it_is_read(shared: Client) -> None:
+    assert call(shared, "POST", "/v1/characters", Content_Length=str(1 << 30))[0] == 413
+    assert call(shared, "POST", "/v1/characters", Transfer_Encoding="chunked", body=b"0\r\n\r\n")[0] == 411
+    with pytest.raises(BackendError, match="The character's mesh cannot be read"):
+        shared.create_character(character().pack()[:-1])
+
+
+def test_the_making_of_a_character_can_be_cancelled(start: Start) -> None:
+    client = ready(start(motion_steps=1000, motion_step_seconds=0.05))
+    job = client.create_character(character().pack())
+    stream = client.character(job)
+    next(stream)
+    with pytest.raises(BackendError, match="making another take or character"):
+        client.create_job(SECOND, 16000, {})
+    client.cancel_job(job)
+    with pytest.raises(BackendError):
+        list(stream)
+    assert client.health().templates == ()
+
+
+def test_a_mesh_without_a_face_is_an_error_with_its_reason(start: Start) -> None:
+    client = ready(start(failure="The mesh does not look like a face: mark it."))
+    with pytest.raises(BackendError, match="does not look like a face"):
+        list(client.character(client.create_character(character().pack())))
 
 
 def test_an_error_in_the_middle_arrives_as_its_sentence(start: Start) -> None:

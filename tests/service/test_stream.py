@@ -12,8 +12,19 @@ import numpy as np
 import pytest
 
 from blender_addon import frame_stream
-from blender_addon.frame_stream import read_hair, read_take
-from blender_addon.records import BackendError, Frame, Hair, Hello, Progress, StreamError, Topology
+from blender_addon.frame_stream import read_character, read_hair, read_take
+from blender_addon.records import (
+    BackendError,
+    CharacterMade,
+    Frame,
+    Hair,
+    Hello,
+    Key,
+    Keys,
+    Progress,
+    StreamError,
+    Topology,
+)
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import FrameBatch, TakeSettings
@@ -320,3 +331,88 @@ def test_a_source_that_breaks_its_promise_is_a_programming_error() -> None:
 
     with pytest.raises(RuntimeError, match="do not follow frame 0"):
         written(Gap())
+
+
+def written_in_keys() -> bytes:
+    out = io.BytesIO()
+    stream.write_take(out.write, cast(Any, FakeAnimator()), clip(), replace(SETTINGS, form="compact"))
+    return out.getvalue()
+
+
+def test_round_trip_of_a_take_in_keys() -> None:
+    records = list(read_take(io.BytesIO(written_in_keys())))
+    sent = FakeAnimator().keyed(clip(), SETTINGS)
+    (keys,) = (record for record in records if isinstance(record, Keys))
+    assert (keys.names, keys.lowest, keys.error_mm) == (sent.names, sent.lowest, sent.error_mm)
+    read = [record for record in records if isinstance(record, Key)]
+    assert [key.index for key in read] == [0, 1]
+    np.testing.assert_array_equal([key.offsets for key in read], sent.offsets)
+    np.testing.assert_array_equal([key.curve for key in read], sent.curves.T)
+    assert not any(isinstance(record, Frame) for record in records)
+
+
+def test_a_made_take_is_sent_as_one_that_is_being_made() -> None:
+    out = io.BytesIO()
+    origin = stream.Origin("cpu", FakeAnimator().models)
+    settings = replace(SETTINGS, form="compact")
+    stream.write_keyed_take(
+        out.write, cast(Any, grid_mesh(4)), FakeAnimator().keyed(clip(), settings), settings, origin
+    )
+    made = [part for part in split(written_in_keys()) if part[0] != frame_stream.PROGRESS]
+    assert split(out.getvalue()) == made
+
+
+def test_a_source_of_frames_has_no_keys() -> None:
+    source = SimpleNamespace(
+        device="cpu", models=(), mesh=lambda identity, hair: grid_mesh(4), frame_count=lambda clip, fps: 12
+    )
+    with pytest.raises(TypeError, match="makes frames only"):
+        stream.write_take(lambda records: None, cast(Any, source), clip(), replace(SETTINGS, form="rig"))
+
+
+def lying(kind: int, change: Callable[[bytes], bytes]) -> bytes:
+    """A take in keys with the first record of a type changed."""
+    parts = split(written_in_keys())
+    first = next(number for number, part in enumerate(parts) if part[0] == kind)
+    parts[first] = (kind, change(parts[first][1]), parts[first][2])
+    return b"".join(record(*part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lying(frame_stream.KEYS, lambda _: b"{}"), "KEYS record"),
+        (lying(frame_stream.KEYS, lambda text: text.replace(b"both", b"up")), "twice the same"),
+        (lying(frame_stream.KEYS, lambda text: text.replace(b"both", b"b" * 64)), "Blender cannot keep"),
+        (lying(frame_stream.KEYS, lambda text: text.replace(b'"lowest": 0.0', b'"lowest": "low"')), "KEYS record"),
+        (lying(frame_stream.KEY, lambda payload: payload[:-4]), "key 0 of"),
+        (lying(frame_stream.KEY, lambda payload: bytes(len(payload))), "damaged"),
+        (lying(frame_stream.END, lambda text: text.replace(b"12", b"13")), "damaged"),
+        (written_in_keys()[:-100], "stopped in the middle"),
+    ],
+)
+def test_keys_that_do_not_fit_are_refused(content: bytes, said: str) -> None:
+    with pytest.raises(StreamError, match=said):
+        list(read_take(io.BytesIO(content)))
+
+
+def test_frames_and_keys_do_not_mix() -> None:
+    frame = next(part for part in split(written()) if part[0] == frame_stream.FRAME)
+    keys = [part for part in split(written_in_keys()) if part[0] in {frame_stream.KEYS, frame_stream.KEY}]
+    opening = split(written())[:2]
+    for mixed in ([keys[0], frame], [frame, keys[0]], [keys[1]]):
+        content = b"".join(record(*part) for part in (*opening, *mixed))
+        with pytest.raises(StreamError, match="record of type"):
+            list(read_take(io.BytesIO(content)))
+
+
+def test_a_new_character_is_told_after_its_progress() -> None:
+    content = stream.progress_record("fit", 0.5) + stream.character_record("hero", "All moves.", ["It is open."])
+    assert list(read_character(io.BytesIO(content))) == [
+        Progress("fit", 0.5),
+        CharacterMade("hero", "All moves.", ("It is open.",)),
+    ]
+    with pytest.raises(BackendError, match="no face"):
+        list(read_character(io.BytesIO(stream.error_record("There is no face."))))
+    with pytest.raises(StreamError, match="CHARACTER record"):
+        list(read_character(io.BytesIO(record(frame_stream.CHARACTER, b"{}"))))
