@@ -21,6 +21,7 @@ from facetalk.take import FrameBatch, TakeSettings
 from facetalk.topology.mesh_binding import MeshBinding
 from facetalk.topology.own_template import OwnTemplate
 from facetalk.topology.polygon_mesh import PolygonMesh
+from facetalk.topology.template import Template
 
 CLIP = Clip(np.zeros(16000, np.float32))
 
@@ -33,6 +34,7 @@ class StillAnimator:
 
     def __init__(self, head: Head) -> None:
         self.head = head
+        self.template = Template.load(presets.preset(presets.TOPOLOGY))
 
     def frame_count(self, clip: Clip, fps: float) -> int:
         return 1

@@ -1,7 +1,7 @@
 """A character of the user's own: a mesh that an animator's takes are performed by."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from facetalk.head.head import Head
 from facetalk.head.registration import require_units
 from facetalk.keyed_take import keyed_take
 from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings
+from facetalk.topology.carried_groups import carried_groups
 from facetalk.topology.mesh_binding import BoundMesh, bind_mesh
 from facetalk.topology.own_template import OwnMesh, OwnTemplate, read_own_template, require_own_template
 from facetalk.topology.polygon_mesh import PolygonMesh
@@ -37,6 +38,8 @@ class Character:
     def __init__(self, animator: Animator, template: OwnTemplate) -> None:
         self._animator, self._template = animator, template
         self._bound = BoundMesh(animator.head, template.mesh.vertices, template.binding)
+        face, groups = template.face(), carried_groups(animator.head, animator.template, template.binding)
+        self._face = replace(face, groups={**face.groups, **groups})
 
     @classmethod
     def load(cls, animator: Animator, name: str) -> "Character":
@@ -69,7 +72,7 @@ class Character:
             raise UserError(f"The template {self._template.name} has a face of its own: leave the identity out.")
         if hair not in (None, BALD):
             raise UserError(f"The template {self._template.name} has hair of its own, or none: leave the hair out.")
-        return self._template.face()
+        return self._face
 
     def frame_count(self, clip: Clip, fps: float) -> int:
         """Frames of a take, as ``Animator.frame_count``."""

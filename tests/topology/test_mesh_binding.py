@@ -13,6 +13,7 @@ from facetalk.errors import UserError
 from facetalk.head.head import Head
 from facetalk.head.similarity import Similarity
 from facetalk.topology import mesh_binding
+from facetalk.topology.carried_groups import carried_groups
 from facetalk.topology.mesh_binding import BoundMesh, bind_mesh
 from facetalk.topology.own_template import OwnTemplate, placement, read_own_template, write_own_template
 from facetalk.topology.polygon_mesh import PolygonMesh
@@ -100,6 +101,18 @@ def test_the_mesh_speaks_as_the_template_does_in_its_own_units(
     shut, wide = (PLACED.apply(moved[row].astype(np.float64)) for row in (2, 1))
     assert abs(gap(shut, template)) < 1.0
     assert gap(wide, template) > 8.0
+
+
+def test_groups_of_the_template_are_found_on_the_mesh(head: Head, template: Template, mesh: PolygonMesh) -> None:
+    binding = bind_mesh(head, template, mesh, head.identity("average"), PLACED)
+    groups = carried_groups(head, template, binding)
+    for name in ("lip_upper", "lip_lower", "lid_upper_left", "lid_lower_right", "eyeballs"):
+        own = template.groups[name][template.groups[name] < len(mesh.vertices)]
+        found = np.isin(own, groups[name])
+        assert found.mean() > 0.95, name
+        assert len(groups[name]) < 1.05 * len(own), name
+    assert "tongue" not in groups
+    assert "feature_edges" not in groups
 
 
 def test_eyeballs_turn_as_bodies(head: Head, template: Template, mesh: PolygonMesh) -> None:
