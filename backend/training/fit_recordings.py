@@ -2,8 +2,8 @@
 
     python -m training.fit_recordings --data GRID_S1 --output work/grid_corpus
 
-The face is captured as `facetalk fit` does it. The tongue, which no camera sees, follows the articulation model for
-the phones that are heard. See "Real lips" in ``docs/training.md``.
+The face is captured as `facetalk fit` does it. The tongue, which no camera sees, and the lower lip on the teeth, which
+landmarks do not show, follow the articulation model for the phones that are heard. See "Real lips" in ``docs/training.md``.
 """
 
 import argparse
@@ -28,7 +28,9 @@ from facetalk.speech.speech_encoder import load_encoder
 from facetalk.topology.template import Template
 from training import augmentation, tongue_motion
 from training.aligned_recordings import load_sentences
+from training.bitten_lips import bite
 from training.corpus_writer import Recorded, require_new, write_corpus
+from training.lip_contact import contact
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
 from training.tracked_recordings import Recordings, load_recordings
@@ -85,13 +87,13 @@ def fit_faces(recordings: Recordings, head: FittedHead) -> FloatArray:
     return np.stack([each.weights[np.minimum(np.arange(frames), len(each.weights) - 1)] for each in performances])
 
 
-def move_tongues(weights: FloatArray, names: list[str], sentences: Mapping[str, Sequence[Phone]]) -> int:
-    """Let tongues do what the articulation model has them do for the phones that were spoken, in place.
+def move_unseen(weights: FloatArray, names: list[str], sentences: Mapping[str, Sequence[Phone]]) -> int:
+    """Let tongues, and lower lips on teeth, do what the articulation model has them do for what was said, in place.
 
     Args:
         weights: ``[clips, frames, R]``.
         names: of the clips.
-        sentences: the phones of each clip that could be aligned; other tongues stay at rest.
+        sentences: the phones of each clip that could be aligned; in others tongues rest and lips stay as tracked.
 
     Returns:
         how many clips were aligned.
@@ -99,8 +101,9 @@ def move_tongues(weights: FloatArray, names: list[str], sentences: Mapping[str, 
     times = np.arange(weights.shape[1]) / RATE
     aligned = [place for place, name in enumerate(names) if name in sentences]
     for place in aligned:
-        tongue = tongue_motion.weights(sentences[names[place]], times, PRECISION)
-        for control, curve in tongue.items():
+        phones = sentences[names[place]]
+        weights[place] = bite(weights[place], contact(phones, times).bite)
+        for control, curve in tongue_motion.weights(phones, times, PRECISION).items():
             weights[place, :, RIG_CONTROLS.index(control)] = np.clip(curve, 0.0, 1.0)
     return len(aligned)
 
@@ -217,7 +220,9 @@ def main(arguments: list[str] | None = None) -> int:
         encoder = load_encoder(speech, torch.device("cpu"))
         weights = fit_faces(recordings, head)
         sentences = {each.name: each.phones for each in load_sentences(options.data)}
-        log.info("%d of %d tongues move", move_tongues(weights, recordings.names, sentences), len(weights))
+        log.info(
+            "%d of %d sentences move tongues, too", move_unseen(weights, recordings.names, sentences), len(weights)
+        )
         utterances = recorded(lines(recordings, weights, options.copies, options.seed))
         write_corpus(options.output, utterances, encoder, SOURCES)
     except UserError as error:

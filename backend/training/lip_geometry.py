@@ -62,7 +62,7 @@ PRESSED = -0.006
 SEAL = {"mouthPress": 0.18, "mouthRollUpper": 0.05, "mouthRollLower": 0.06}
 # The lower lip, rolled in and pushed up by the chin, meets the edges of the upper teeth, which the upper lip shows.
 # On the mean head 0.2 mm are between them at this rise.
-BITE = {"mouthRollLower": 0.6, "mouthShrugLower": 0.22, "mouthUpperUp": 0.22}
+BITE = {"mouthRollLower": 0.3, "mouthShrugLower": 0.22, "mouthUpperUp": 0.5}
 BITE_RISE = 0.018
 # Lips lifted and lowered further than this bare all teeth: beyond, the jaw opens.
 COMFORTABLE_PARTING = 0.5

@@ -172,25 +172,28 @@ class Batch:
 
 
 class TrainingFrames:
-    """Draws crops from the training utterances of several corpora, every frame of a corpus with the same chance.
+    """Draws crops from the training utterances of several corpora, every frame of a language with the same chance.
 
     Args:
         corpora: at least one.
         space: their codes.
         shares: of the crops, one for every corpus; by default, corpora have as many as they have frames.
+        language_power: a corpus' languages are drawn by their frames to this power: 1, as much as there is of them;
+            0, all alike.
     """
 
-    def __init__(self, corpora: list[MotionCorpus], space: CodeSpace, shares: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        corpora: list[MotionCorpus],
+        space: CodeSpace,
+        shares: Sequence[float] | None = None,
+        language_power: float = 1.0,
+    ) -> None:
         self.space = space
         self.lines = [(corpus, line) for corpus in corpora for line in corpus.utterances if not line.held_out]
         if not self.lines:
             raise UserError("No utterance of the corpus is marked for training: make the corpus again.")
-        frames = np.array([line.frames for _, line in self.lines], dtype=np.float64)
-        if shares is not None:
-            for corpus, share in zip(corpora, shares, strict=True):
-                own = np.array([each is corpus for each, _ in self.lines])
-                frames[own] *= share / max(frames[own].sum(), 1.0)
-        self.chance = frames / frames.sum()
+        self.chance = _chances(self.lines, corpora, shares, language_power)
         self.styles = _styles(self.lines, space)
 
     def draw(self, size: int, frames: int, generator: np.random.Generator) -> Batch:
@@ -219,6 +222,28 @@ class TrainingFrames:
                 codes.add(code)
                 measures.add(self.space.measures(code))
         return CorpusStatistics(*features.result(), *codes.result(), measures.result()[1])
+
+
+def _chances(
+    lines: Sequence[tuple[MotionCorpus, Utterance]],
+    corpora: Sequence[MotionCorpus],
+    shares: Sequence[float] | None,
+    language_power: float,
+) -> NDArray[np.float64]:
+    """The chance of every line, all together 1."""
+    frames = np.array([line.frames for _, line in lines], dtype=np.float64)
+    chances = np.zeros_like(frames)
+    for place, corpus in enumerate(corpora):
+        own = np.array([each is corpus for each, _ in lines])
+        if not own.any():
+            continue
+        languages = np.array([str(line.entry.get("language")) for _, line in lines])
+        for language in np.unique(languages[own]):
+            among = own & (languages == language)
+            chances[among] = frames[among] * frames[among].sum() ** (language_power - 1.0)
+        share = frames[own].sum() if shares is None else shares[place]
+        chances[own] *= share / chances[own].sum()
+    return chances / chances.sum()
 
 
 def _styles(lines: list[tuple[MotionCorpus, Utterance]], space: CodeSpace) -> list[Style]:

@@ -38,6 +38,8 @@ class TrainingSettings:
         expectation_steps: the first of a run, in which audio encoder and expectation are trained. Then they hold
             still, and the decoder learns to correct them: longer they would only grow too fond of the voices of
             training.
+        most_gain: how many times further the expectation moves at most, in any direction, when it gets back the spread
+            that regression lost (`training.spread_restoration`); 1: it stays as it was regressed.
         weight_decay: of AdamW.
         average: decay of the weights' moving average, which is what is exported.
         velocity: weight of the error of frame-to-frame differences.
@@ -52,6 +54,8 @@ class TrainingSettings:
         feature_dropout: share of a crop's speech channels that are set to their mean.
         checkpoint_seconds, evaluation_seconds: between two of each.
         evaluation_lines: held-out utterances sampled at an evaluation.
+        language_power: a corpus' languages are drawn by their frames to this power: 1, as much as there is of them;
+            0, all alike.
         shares: of the crops, one for every corpus; by frames where there is none.
         seed: of weights, batches and noise.
     """
@@ -62,6 +66,7 @@ class TrainingSettings:
     peak_rate: float
     warm_up: float
     expectation_steps: int
+    most_gain: float
     weight_decay: float
     average: float
     velocity: float
@@ -76,6 +81,7 @@ class TrainingSettings:
     checkpoint_seconds: float
     evaluation_seconds: float
     evaluation_lines: int
+    language_power: float
     shares: tuple[float, ...] | None = None
     seed: int = 0
 

@@ -22,10 +22,12 @@ from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCor
 from training.motion_evaluation import generate_curves, held_out_lines, scores
 from training.motion_recipe import MotionRecipe
 from training.rig import RIG_CONTROLS
+from training.spread_restoration import restore
 
 log = logging.getLogger(__name__)
 
 LICENCE = "MIT"
+SETTLING_BATCHES = 40  # that the spread of the expectation is measured on
 
 
 class MotionTraining:
@@ -49,7 +51,7 @@ class MotionTraining:
     ) -> None:
         self.corpora, self.space, self.recipe, self.settings = corpora, space, recipe, recipe.training
         self.ranks, self.device, self.precision = ranks, ranks.device, precision
-        self.frames = TrainingFrames(corpora, space, self.settings.shares)
+        self.frames = TrainingFrames(corpora, space, self.settings.shares, self.settings.language_power)
         self.speech = common_speech(corpora)
         config = recipe.denoiser_config(space.rig_to_code.shape[1], self.speech.size)
         with torch.random.fork_rng(devices=[]):
@@ -95,8 +97,10 @@ class MotionTraining:
         self.ranks.average_gradients(self.network.parameters())
         clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        self.step += 1
+        expecting, self.step = self.expecting, self.step + 1
         self._update_average()
+        if expecting and not self.expecting:
+            self._settle_expectation()
         return loss.item()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -159,6 +163,24 @@ class MotionTraining:
         moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
         still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(error_of_measures, counted)
         return still + settings.velocity * moving
+
+    @torch.no_grad()
+    def _settle_expectation(self) -> None:
+        """End the first phase: what the decoder is to correct is the average's, with its spread restored."""
+        settings, expectation = self.settings, self.averaged.expectation
+        assert expectation is not None  # else there were no such phase
+        regressed, true = [], []
+        for number in range(SETTLING_BATCHES):
+            draw = np.random.default_rng([settings.seed, number, SETTLING_BATCHES])  # the same on all ranks
+            batch = self.frames.draw(settings.batch, settings.window, draw)
+            heard = self.averaged.audio(batch.features.to(self.device))
+            codes = (batch.codes.to(self.device) - self.statistics.code_mean) / self.statistics.code_deviation
+            present = batch.present.to(self.device)
+            regressed.append(expectation(heard, batch.styles.to(self.device))[present])
+            true.append(codes[present])
+        restore(expectation.leave[1], torch.cat(regressed), torch.cat(true), settings.most_gain)
+        for part in ("audio", "expectation"):
+            getattr(self.network, part).load_state_dict(getattr(self.averaged, part).state_dict())
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -13,7 +13,7 @@ from tests.capture.known_speaker import camera_times, head, known_weights, seen_
 from tests.training.fake_voices import SIZE, LoudnessEncoder
 from training import fit_recordings
 from training.corpus_writer import require_new, write_corpus
-from training.fit_recordings import SOURCES, fit_faces, join, lines, move_tongues, recorded
+from training.fit_recordings import SOURCES, fit_faces, join, lines, move_unseen, recorded
 from training.motion_corpus import MotionCorpus
 from training.phones import PAUSE, Phone
 from training.rig import RIG_CONTROLS
@@ -110,7 +110,7 @@ def test_faces_are_those_that_were_seen_with_the_tongue_at_rest() -> None:
 def test_tongues_follow_the_phones_of_aligned_clips() -> None:
     weights = np.zeros((2, 100, len(RIG_CONTROLS)))
     phones = (Phone(PAUSE, 0.0, 0.8), Phone("l", 0.8, 1.2), Phone(PAUSE, 1.2, 2.0))
-    assert move_tongues(weights, ["one", "two"], {"two": phones}) == 1
+    assert move_unseen(weights, ["one", "two"], {"two": phones}) == 1
     tip = weights[..., RIG_CONTROLS.index("tongueTipUp")]
     assert not tip[0].any()
     assert tip[1, 50] > 0.5 > tip[1, 10]

@@ -197,6 +197,21 @@ def test_corpora_have_the_shares_they_are_given(corpus: Path, head: Path) -> Non
     assert frames.chance.sum() == pytest.approx(1.0)
 
 
+def test_languages_are_drawn_by_a_power_of_their_frames(corpus: Path, head: Path) -> None:
+    whole = MotionCorpus.load(corpus)
+    spoken = [
+        replace(line, entry={**line.entry, "language": "en" if place else "de"})
+        for place, line in enumerate(whole.utterances)
+    ]
+    bilingual = replace(whole, utterances=tuple(spoken))
+    for power, ratio in ((1.0, LINES - 2.0), (0.5, (LINES - 2.0) ** 0.5), (0.0, 1.0)):
+        frames = TrainingFrames([bilingual], CodeSpace.load(head), language_power=power)
+        english = sum(
+            c for c, (_, line) in zip(frames.chance, frames.lines, strict=True) if line.entry["language"] == "en"
+        )
+        assert english / (1.0 - english) == pytest.approx(ratio)
+
+
 def test_shares_that_do_not_fit_are_refused(
     corpus: Path, head: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
