@@ -3,7 +3,8 @@
     python -m training.fit_recordings --data GRID_S1 --output work/grid_corpus
 
 The face is captured as `facetalk fit` does it. The tongue, which no camera sees, and the lower lip on the teeth, which
-landmarks do not show, follow the articulation model for the phones that are heard. See "Real lips" in ``docs/training.md``.
+landmarks do not show, follow the articulation model for the phones that are heard. See "Real lips" in
+``docs/training.md``.
 """
 
 import argparse

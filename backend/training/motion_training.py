@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from facetalk.bundle import write_bundle
@@ -169,6 +169,8 @@ class MotionTraining:
         """End the first phase: what the decoder is to correct is the average's, with its spread restored."""
         settings, expectation = self.settings, self.averaged.expectation
         assert expectation is not None  # else there were no such phase
+        last = expectation.leave[-1]
+        assert isinstance(last, nn.Linear)
         regressed, true = [], []
         for number in range(SETTLING_BATCHES):
             draw = np.random.default_rng([settings.seed, number, SETTLING_BATCHES])  # the same on all ranks
@@ -178,7 +180,7 @@ class MotionTraining:
             present = batch.present.to(self.device)
             regressed.append(expectation(heard, batch.styles.to(self.device))[present])
             true.append(codes[present])
-        restore(expectation.leave[1], torch.cat(regressed), torch.cat(true), settings.most_gain)
+        restore(last, torch.cat(regressed), torch.cat(true), settings.most_gain)
         for part in ("audio", "expectation"):
             getattr(self.network, part).load_state_dict(getattr(self.averaged, part).state_dict())
 
