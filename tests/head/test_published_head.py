@@ -12,8 +12,9 @@ from facetalk.errors import UserError
 from facetalk.head.meshing import marching_cubes
 from facetalk.head.parametric_head import ParametricHead
 from facetalk.head.published_checkpoints import import_published_head
-from facetalk.head.published_head import POSE_TOLERANCE, PublishedHead
+from facetalk.head.published_head import PublishedHead
 from facetalk.head.published_networks import FAMILIES
+from facetalk.head.published_points import POSE_TOLERANCE
 from tests.head.tiny_published import ANCHORS, EXPRESSION, IDENTITY_SIZE, Reference, TinyModel, tiny_model
 
 CPU = torch.device("cpu")

@@ -10,7 +10,8 @@ from torch import Tensor
 from facetalk.errors import UserError
 from facetalk.head.parametric_head import Posed
 from facetalk.head.published_checkpoints import import_published_head
-from facetalk.head.published_head import POSE_TOLERANCE, PublishedHead
+from facetalk.head.published_head import PublishedHead
+from facetalk.head.published_points import POSE_TOLERANCE
 from facetalk.topology import basis_building
 from facetalk.topology.basis_building import TOLERANCE, build_basis, principal_modes, sample_points
 from facetalk.topology.reduced_basis import Basis, ReducedPoints

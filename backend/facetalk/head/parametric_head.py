@@ -5,7 +5,7 @@ Head units are the NPHM family's: FLAME metres times 4, y up, z out of the face.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -37,6 +37,14 @@ class PreparedPoints(Protocol):
 
     def subset(self, indices: Tensor) -> "PreparedPoints":
         """Some of the points, at different indices ``[M]``: posed as they are among all, at the cost of a few."""
+        ...
+
+
+class FollowedPoints(PreparedPoints, Protocol):
+    """Prepared points that go on from one stretch of a motion to the next."""
+
+    def follow(self, expressions: Tensor) -> tuple[Posed, Self]:
+        """``pose``, and the points ready for the frames that come next."""
         ...
 
 
@@ -99,4 +107,32 @@ class ParametricHead(Protocol):
             identity: identity code ``[I]``.
             mobility: share of its displacement that every point makes ``[N]``; all of it by default.
         """
+        ...
+
+
+class RiggedHead(ParametricHead, Protocol):
+    """A head other than the embedded one that was taught what its codes mean.
+
+    Attributes:
+        rig_controls: names of the rig's R controls.
+    """
+
+    rig_controls: tuple[str, ...]
+
+    def identity(self, name: str) -> Tensor:
+        """The identity code ``[I]`` of a name.
+
+        Raises:
+            UserError: no such identity.
+        """
+        ...
+
+    def rig_to_code(self) -> Tensor:
+        """The linear map ``[R, E]`` from weights of the rig to expression codes."""
+        ...
+
+    def prepare(
+        self, points: Tensor, parts: Tensor, identity: Tensor, mobility: Tensor | None = None
+    ) -> FollowedPoints:
+        """See ``ParametricHead``."""
         ...

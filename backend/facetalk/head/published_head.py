@@ -5,7 +5,6 @@ pose is exactly the neutral face: a published model learns what it calls canonic
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,75 +14,11 @@ from torch.nn import functional
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
-from facetalk.head.parametric_head import DistanceField, Posed
+from facetalk.head.parametric_head import DistanceField
 from facetalk.head.published_networks import FAMILIES, PublishedNetworks, blend_of
-from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
+from facetalk.head.published_points import POINTS_PER_CHUNK, BackwardPoints, ForwardPoints
 
-POINTS_PER_CHUNK = 20_000
-POSE_TOLERANCE = 4e-5  # head units: 0.01 mm
 RANDOM_SPREAD = 0.85  # of random identities, as the authors draw them
-
-
-@dataclass(frozen=True)
-class ForwardPoints:
-    """Canonical points of one identity under a forward expression field (see ``PreparedPoints``)."""
-
-    head: "PublishedHead"
-    points: Tensor  # [N, 3]
-    identity: Tensor  # [I]
-    mobility: Tensor  # [N, 1]
-
-    @torch.no_grad()
-    def pose(self, expressions: Tensor) -> Posed:
-        """Posed points for expression codes ``[T, E]``; a forward field never fails."""
-        codes = self.head.expression_codes(self.identity, expressions)
-        network = self.head.networks.expression
-        chunks = self.points.split(POINTS_PER_CHUNK)
-        frames = [torch.cat([network(chunk, code)[:, :3] for chunk in chunks]) for code in codes]
-        offsets = torch.stack(frames) if frames else self.points.new_zeros(0, *self.points.shape)
-        converged = torch.ones(offsets.shape[:2], dtype=torch.bool, device=offsets.device)
-        return Posed(self.points + self.mobility * offsets, converged)
-
-    def subset(self, indices: Tensor) -> "ForwardPoints":
-        """Some of the points, at indices ``[M]``."""
-        return replace(self, points=self.points[indices], mobility=self.mobility[indices])
-
-
-@dataclass(frozen=True)
-class BackwardPoints:
-    """Canonical points of one identity under a backward expression field (see ``PreparedPoints``).
-
-    A backward field says which canonical point a posed one belongs to. The posed point is followed from the frame
-    before, that of the first frame from the zero expression.
-    """
-
-    head: "PublishedHead"
-    points: Tensor  # [N, 3]
-    identity: Tensor  # [I]
-    mobility: Tensor  # [N, 1]
-    rest: Roots  # of the zero expression
-    rest_code: Tensor  # [K]
-
-    @torch.no_grad()
-    def pose(self, expressions: Tensor) -> Posed:
-        """Posed points for expression codes ``[T, E]``; points not found keep the best guess and are marked."""
-        roots, before, posed, converged = self.rest, self.rest_code, [], []
-        for code in self.head.expression_codes(self.identity, expressions):
-            roots = follow_roots(self.head.to_canonical, self.points, roots, before, code, POSE_TOLERANCE)
-            before = code
-            posed.append(self.points + self.mobility * (roots.points - self.points))
-            converged.append(roots.errors <= POSE_TOLERANCE)
-        if not posed:
-            return Posed(
-                self.points.new_zeros(0, *self.points.shape),
-                self.points.new_zeros(0, len(self.points), dtype=torch.bool),
-            )
-        return Posed(torch.stack(posed), torch.stack(converged))
-
-    def subset(self, indices: Tensor) -> "BackwardPoints":
-        """Some of the points, at indices ``[M]``."""
-        rest = Roots(*(each[indices] for each in (self.rest.points, self.rest.errors, self.rest.inverse_jacobians)))
-        return replace(self, points=self.points[indices], mobility=self.mobility[indices], rest=rest)
 
 
 class PublishedHead:
@@ -96,6 +31,7 @@ class PublishedHead:
         box: lowest and highest corner ``[2, 3]`` of canonical space.
         networks: the networks themselves.
         identity_names: ``average`` and one name for every training identity.
+        rig_controls: names of the controls of our rig that it was taught by ``training.published_rig``; none without.
     """
 
     def __init__(self, config: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> None:
@@ -111,6 +47,10 @@ class PublishedHead:
             for name, table in tensors.items()
             if name.startswith("codes.")
         }
+        self.rig_controls: tuple[str, ...] = tuple(config.get("rig_controls", ()))
+        self._rig_to_code = tensors.get("rig_to_code", torch.zeros(0, self.expression_size)).float().to(device)
+        if self._rig_to_code.shape != (len(self.rig_controls), self.expression_size):
+            raise ValueError("its rig does not fit its codes")
         subjects = range(len(self.tables["identity"]))
         self.identity_names: tuple[str, ...] = ("average", *(f"subject-{row}" for row in subjects))
 
@@ -175,6 +115,19 @@ class PublishedHead:
         if not 0 <= row < len(table):
             raise UserError(f"There is no expression {row}: choose one from 0 to {len(table) - 1}.")
         return table[row]
+
+    def rig_to_code(self) -> Tensor:
+        """The linear map ``[R, E]`` from weights of our rig to expression codes.
+
+        Raises:
+            UserError: the head was taught none.
+        """
+        if not self.rig_controls:
+            raise UserError(
+                "This head's codes mean nothing to our motion models yet: teach it the rig with "
+                "`python -m training.published_rig BUNDLE --output NEW`, and use the new bundle."
+            )
+        return self._rig_to_code
 
     def anchors(self, identity: Tensor) -> Tensor:
         """Anchors ``[A, 3]`` of an identity code ``[I]``."""
@@ -256,10 +209,7 @@ class PublishedHead:
         if not self.is_backward:
             return ForwardPoints(self, points, identity, moved)
         (code,) = self.expression_codes(identity, points.new_zeros(1, self.expression_size))
-        field = self.to_canonical(code)
-        start = start_at(field, 2 * points - field(points))
-        rest = find_roots(field, points, start, POSE_TOLERANCE)
-        return BackwardPoints(self, points, identity, moved, rest, code)
+        return BackwardPoints.at_rest(self, points, identity, moved, code)
 
     def _canonical_queries(self, points: Tensor) -> Tensor:
         return functional.pad(points.to(self.device), (0, self.networks.identity.ambient))

@@ -1,0 +1,106 @@
+"""Points of published heads, posed: moved by a forward expression field, found by inverting a backward one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from facetalk.head.parametric_head import Posed
+from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
+
+if TYPE_CHECKING:
+    from facetalk.head.published_head import PublishedHead
+
+POINTS_PER_CHUNK = 20_000
+POSE_TOLERANCE = 4e-5  # head units: 0.01 mm
+
+
+class BackwardHead(Protocol):
+    """A head whose expression field maps posed points to canonical ones."""
+
+    def expression_codes(self, identity: Tensor, expressions: Tensor) -> Tensor:
+        """What the field is told about identity ``[I]`` and expressions ``[T, E]``: ``[T, K]``."""
+        ...
+
+    def to_canonical(self, code: Tensor) -> Callable[[Tensor], Tensor]:
+        """The map from posed to canonical points ``[N, 3]``, for one of ``expression_codes``."""
+        ...
+
+
+@dataclass(frozen=True)
+class ForwardPoints:
+    """Canonical points of one identity under a forward expression field (see ``PreparedPoints``)."""
+
+    head: "PublishedHead"
+    points: Tensor  # [N, 3]
+    identity: Tensor  # [I]
+    mobility: Tensor  # [N, 1]
+
+    @torch.no_grad()
+    def pose(self, expressions: Tensor) -> Posed:
+        """Posed points for expression codes ``[T, E]``; a forward field never fails."""
+        codes = self.head.expression_codes(self.identity, expressions)
+        network = self.head.networks.expression
+        chunks = self.points.split(POINTS_PER_CHUNK)
+        frames = [torch.cat([network(chunk, code)[:, :3] for chunk in chunks]) for code in codes]
+        offsets = torch.stack(frames) if frames else self.points.new_zeros(0, *self.points.shape)
+        converged = torch.ones(offsets.shape[:2], dtype=torch.bool, device=offsets.device)
+        return Posed(self.points + self.mobility * offsets, converged)
+
+    def follow(self, expressions: Tensor) -> tuple[Posed, "ForwardPoints"]:
+        """``pose``; a forward field has nothing to remember."""
+        return self.pose(expressions), self
+
+    def subset(self, indices: Tensor) -> "ForwardPoints":
+        """Some of the points, at indices ``[M]``."""
+        return replace(self, points=self.points[indices], mobility=self.mobility[indices])
+
+
+@dataclass(frozen=True)
+class BackwardPoints:
+    """Canonical points of one identity under a backward expression field (see ``PreparedPoints``).
+
+    A backward field says which canonical point a posed one belongs to. The posed point is followed from the frame
+    before, that of the first frame from where the points begin: the zero expression, or the end of a stretch before.
+    """
+
+    head: BackwardHead
+    points: Tensor  # [N, 3]
+    identity: Tensor  # [I]
+    mobility: Tensor  # [N, 1]
+    start: Roots
+    start_code: Tensor  # [K]
+
+    @classmethod
+    def at_rest(
+        cls, head: BackwardHead, points: Tensor, identity: Tensor, mobility: Tensor, code: Tensor
+    ) -> "BackwardPoints":
+        """Points ``[N, 3]`` where a code ``[K]``, that of the zero expression, puts them."""
+        field = head.to_canonical(code)
+        roots = find_roots(field, points, start_at(field, 2 * points - field(points)), POSE_TOLERANCE)
+        return cls(head, points, identity, mobility, roots, code)
+
+    def pose(self, expressions: Tensor) -> Posed:
+        """Posed points for expression codes ``[T, E]``; points not found keep the best guess and are marked."""
+        return self.follow(expressions)[0]
+
+    @torch.no_grad()
+    def follow(self, expressions: Tensor) -> tuple[Posed, "BackwardPoints"]:
+        """``pose``, and the points as the last frame leaves them."""
+        roots, before, posed, converged = self.start, self.start_code, [], []
+        for code in self.head.expression_codes(self.identity, expressions):
+            roots = follow_roots(self.head.to_canonical, self.points, roots, before, code, POSE_TOLERANCE)
+            before = code
+            posed.append(self.points + self.mobility * (roots.points - self.points))
+            converged.append(roots.errors <= POSE_TOLERANCE)
+        if not posed:
+            none = self.points.new_zeros(0, *self.points.shape)
+            return Posed(none, none[..., 0].bool()), self
+        return Posed(torch.stack(posed), torch.stack(converged)), replace(self, start=roots, start_code=before)
+
+    def subset(self, indices: Tensor) -> "BackwardPoints":
+        """Some of the points, at indices ``[M]``."""
+        start = Roots(*(each[indices] for each in (self.start.points, self.start.errors, self.start.inverse_jacobians)))
+        return replace(self, points=self.points[indices], mobility=self.mobility[indices], start=start)
