@@ -1,4 +1,4 @@
-"""The command line of benchmarks: ``facetalk bench head | motion | topology | decoding | rig``.
+"""The command line of benchmarks: ``facetalk bench head | motion | topology | landing | decoding | rig``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -80,23 +80,47 @@ def motion(
 def topology(
     speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to a minute.")],
     identities: Annotated[int, typer.Option(min=1, max=200, help="How many faces: named ones and random ones.")] = 20,
+    template: Annotated[
+        str, typer.Option(metavar="NAME", help="Which of the templates that come along.")
+    ] = presets.TOPOLOGY.rpartition("/")[2],
     whole: Annotated[bool, typer.Option("--whole", help="Then `bench decoding` and `bench rig` as well.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Measure the template: how it lands on faces, and what becomes of it while they speak."""
+    """Measure a template: how it lands on faces, and what becomes of it while they speak."""
+    from facetalk.clip import load_clip
+    from facetalk.device import choose_device, describe_device
+
+    bundle = presets.preset_of_template(template)
+    clip = load_clip(speech)
+    animator, _ = load_animator(device)
+    from facetalk.evaluation.topology_bench import bench_table, bench_topology
+    from facetalk.topology.template import Template
+
+    with one_bar() as progress:
+        result = bench_topology(animator.wearing(Template.load(bundle)), clip, identities, progress)
+    OUT.print(bench_table(result, describe_device(choose_device(device))))
+    if whole:
+        decoding(speech, device=device)
+        rig(speech, device=device)
+
+
+@app.command()
+def landing(
+    speech: Annotated[Path, typer.Argument(help="A sound or video file with speech.")],
+    strangers: Annotated[int, typer.Option(min=1, max=100, help="How many heads of each kind.")] = 5,
+    device: Device = "auto",
+) -> None:
+    """Measure how the template lands on heads without a warp: on our own in disguise, for which the truth is known."""
     from facetalk.clip import load_clip
     from facetalk.device import choose_device, describe_device
 
     clip = load_clip(speech)
     animator, _ = load_animator(device)
-    from facetalk.evaluation.topology_bench import bench_table, bench_topology
+    from facetalk.evaluation.landing_bench import bench_landing, bench_table
 
     with one_bar() as progress:
-        result = bench_topology(animator, clip, identities, progress)
+        result = bench_landing(animator, clip, strangers, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
-    if whole:
-        decoding(speech, device=device)
-        rig(speech, device=device)
 
 
 @app.command()

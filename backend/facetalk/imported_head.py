@@ -54,7 +54,7 @@ class ImportedHead:
         animator: makes the performances, in codes of the embedded head.
         head: the imported one.
         name: of its bundle.
-        content: what makes the head what it is, such as its manifest: part of the key of what is kept.
+        content: what makes both heads what they are, such as their manifests: part of the key of what is kept.
         cache: keeps landed templates.
 
     Attributes:
@@ -82,7 +82,7 @@ class ImportedHead:
             UserError: the bundle is missing, damaged, of another kind, or was taught no rig.
         """
         head = PublishedHead.load(folder, animator.device)
-        bundles = (folder, presets.preset(presets.HEAD), presets.preset(presets.TOPOLOGY))
+        bundles = (folder, presets.preset(presets.HEAD))
         content = [(bundle / "manifest.json").read_text(encoding="utf-8") for bundle in bundles]
         return cls(animator, head, folder.resolve().name, content, TensorCache(own_folder()))
 

@@ -17,6 +17,7 @@ from facetalk.head.head import MILLIMETRES, Head
 from facetalk.head.parametric_head import DistanceField, FollowedPoints, Posed, PreparedPoints
 from facetalk.head.published_points import BackwardPoints
 from facetalk.head.similarity import Similarity
+from facetalk.topology.rigid_parts import make_rigid, rigid_parts
 from facetalk.topology.template import Template
 from facetalk.topology.wrap import wrap
 
@@ -119,10 +120,13 @@ class StrangerHead:
 
     Attributes:
         device, parts, box, rig_controls: as of a published head.
+        size: compared with our head.
+        codes: the matrix that turns our expression codes into the stranger's ``[E, E]``.
     """
 
     def __init__(self, head: Head, disguise: Disguise) -> None:
         self._head, self._disguise = head, disguise
+        self.size, self.codes = disguise.place.scale, disguise.codes
         self.device = head.device
         self.parts: tuple[str, ...] = ("skin",)
         self.rig_controls: tuple[str, ...] = tuple(head.config["rig_controls"])
@@ -152,6 +156,14 @@ class StrangerHead:
         """Where the template lies on an identity ``[I]`` in truth: ``[V, 3]``, canonical."""
         own = torch.from_numpy(wrap(self._head, identity, template))
         return np.asarray(self._disguise.put_on(own).double().numpy())
+
+    def true_poses(self, template: Template, identity: Tensor, codes: Tensor) -> Array:
+        """Where the template would go in truth, under expression codes of ours ``[T, E]``: ``[T, V, 3]``."""
+        landed = torch.from_numpy(wrap(self._head, identity, template))
+        parts = torch.from_numpy(template.parts.astype(np.int64))
+        points = self._head.prepare(landed, parts, identity, torch.from_numpy(template.mobility))
+        posed = make_rigid(points.pose(codes).points, rigid_parts(template, landed))
+        return np.asarray(self._disguise.put_on(posed).double().numpy())
 
     def anchors(self, identity: Tensor) -> Tensor:
         """Anchors ``[A, 3]``."""

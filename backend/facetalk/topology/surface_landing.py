@@ -95,14 +95,15 @@ def landed_once(
 
     Args:
         cache: where landed templates are kept.
-        content: what makes the heads and the template what they are, such as their manifests.
+        content: what makes both heads what they are, such as their manifests.
         head, identity, model, progress: see ``land``.
         landmarks: see ``land``; where there are any it is done again, and kept for those who have none.
 
     Raises:
         UserError: see ``land``.
     """
-    key = digest([FORMAT, *content, identity])
+    template = [torch.from_numpy(array) for array in (model.template.vertices, model.template.quads)]
+    key = digest([FORMAT, *content, *template, identity])
     kept = cache.load(key) if landmarks is None else None
     if kept is not None:
         return LandedTemplate.of_tensors(kept)
