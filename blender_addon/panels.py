@@ -44,14 +44,18 @@ class CharacterPanel:
 
     layout: bpy.types.UILayout
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Hidden while something is being made."""
+        return work.current is None
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         layout = self.layout
         active = context.view_layer.objects.active
         reason = FACETALK_OT_use_character.disabled_reason(context)
         if not reason:
-            template = active.facetalk.template
-            layout.label(text=f"{active.name} ({template})" if template else active.name, icon="MESH_DATA")
+            layout.label(text=active.name, icon="CHECKMARK" if active.facetalk.template else "MESH_DATA")
         column = layout.column(align=True)
         column.operator("facetalk.use_character", icon="USER")
         column.operator("facetalk.mark_face", icon="EMPTY_AXIS")
@@ -127,10 +131,9 @@ def _draw_progress(layout: bpy.types.UILayout, running: work.LongWork) -> None:
 
 def _draw_settings(layout: bpy.types.UILayout, wanted: bpy.types.PropertyGroup) -> None:
     layout.prop(wanted, "mesh")
-    looks = layout.column()
-    looks.enabled = not settings.chosen_template(wanted)  # a character has a face and hair of its own
-    looks.prop(wanted, "identity")
-    hair = looks.row(align=True)
+    face, hair = layout.row(), layout.row(align=True)
+    face.enabled = hair.enabled = not settings.chosen_template(wanted)  # a character has its own
+    face.prop(wanted, "identity")
     hair.prop(wanted, "hair")
     hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")
     layout.prop(wanted, "style")

@@ -89,7 +89,7 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
         default=FRAMES,
     )
     tolerance_mm: FloatProperty(
-        name="Tolerance",
+        name="Tolerance (mm)",
         description="Millimetres that no vertex is farther off than; those of lips and lids half as far",
         default=0.1,
         min=0.01,

@@ -2,7 +2,8 @@
 
 Needs a display (Xvfb with openbox will do), xdotool and ImageMagick; not part of the test suite, because a
 Blender with a window does not come from PyPI. Installs the built extension into a temporary user folder,
-clicks Generate, the new-seed button, Change Hair and Escape, undoes and redoes, and leaves pictures of every step.
+clicks Generate, the new-seed button, Change Hair, Escape and Use My Character, undoes and redoes, and leaves
+pictures of every step.
 """
 
 import argparse
@@ -22,10 +23,13 @@ import soundfile
 import build_addon
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
-GENERATE = (100, 202)  # pixels from the sidebar's top left corner
-NEW_SEED = (246, 202)
-CHANGE_HAIR = (246, 93)
+GENERATE = (100, 280)  # pixels from the sidebar's top left corner
+NEW_SEED = (244, 280)
+CHANGE_HAIR = (244, 119)
+MY_CHARACTER = (100, 319)  # the header, which opens the panel
+USE_MY_CHARACTER = (100, 376)
 SECONDS = 60.0
+POINTER_SECONDS = 2.0  # Blender sees the pointer with its next redraw only, which takes long without a GPU
 
 
 class Window:
@@ -76,13 +80,13 @@ class Window:
         """Click in the 3D view's sidebar."""
         left, top, _, _ = json.loads((self.folder / "ready.json").read_text())["VIEW_3D"]
         self._xdotool("mousemove", str(left + position[0]), str(top + position[1]))
-        time.sleep(0.7)  # Blender sees the pointer with its next redraw only
+        time.sleep(POINTER_SECONDS)
         self._xdotool("click", "1")
 
     def press(self, key: str) -> None:
         """Press a key over the 3D view."""
         self._xdotool("mousemove", "640", "500")
-        time.sleep(0.7)
+        time.sleep(POINTER_SECONDS)
         self._xdotool("key", key)
 
     def picture(self, name: str) -> Path:
@@ -91,10 +95,18 @@ class Window:
         subprocess.run(["import", "-window", "root", str(path)], check=True)
         return path
 
-    def choose_hair(self, style: str) -> None:
-        """Say what the Hair field holds."""
-        (self.folder / "command.py").write_text(f"bpy.context.scene.facetalk.hair = {style!r}")
+    def choose(self, setting: str, value: str) -> None:
+        """Say what a field of the panel holds."""
+        self.run(f"bpy.context.scene.facetalk.{setting} = {value!r}")
+
+    def run(self, command: str) -> None:
+        """Have Blender run a line of Python."""
+        (self.folder / "command.py").write_text(command)
         time.sleep(1.0)
+
+    def characters(self) -> dict[str, bool]:
+        """The characters there are, and whether each is shown."""
+        return dict(self._told("characters.json") or {})
 
     def _told(self, name: str) -> Any:  # noqa: ANN401 - JSON
         try:
@@ -104,6 +116,25 @@ class Window:
 
     def _xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], check=True)
+
+
+def check_character(window: Window) -> None:
+    window.run("bpy.ops.mesh.primitive_monkey_add()")
+    window.click(MY_CHARACTER)
+    time.sleep(POINTER_SECONDS)
+    window.picture("my-character")
+    window.click(USE_MY_CHARACTER)
+    time.sleep(1.5)
+    window.picture("while-it-is-made")
+    window.wait("a mesh becomes a character", lambda: window.characters() == {"Suzanne": True})
+    window.choose("form", "compact")
+    window.picture("compact")
+    window.choose("form", "rig")
+    window.click(GENERATE)
+    window.wait("it performs in its place", lambda: window.characters() == {"Suzanne": False})
+    window.wait("as a take", lambda: window.takes().get("line take 3", False))
+    window.press("ctrl+z")
+    window.wait("undo shows the character again", lambda: window.characters() == {"Suzanne": True})
 
 
 def main() -> None:
@@ -120,12 +151,12 @@ def main() -> None:
         window.click(GENERATE)
         window.wait("a take is made", lambda: window.takes() == {"line take 1": True})
         window.wait("it has hair", lambda: window.hair() == {"line take 1 Hair": True})
-        window.choose_hair("bald")
+        window.choose("hair", "bald")
         window.click(CHANGE_HAIR)
         window.wait("bald takes the hair off", lambda: window.hair() == {})
         window.press("ctrl+z")
         window.wait("undo puts it on again", lambda: window.hair() == {"line take 1 Hair": True})
-        window.choose_hair("curls")
+        window.choose("hair", "curls")
         window.click(NEW_SEED)
         window.wait("another take hides it", lambda: window.takes() == {"line take 1": False, "line take 2": True})
         window.press("ctrl+z")
@@ -139,6 +170,7 @@ def main() -> None:
         window.press("Escape")
         time.sleep(5.0)  # more than the take would have needed
         window.wait("escape leaves nothing", lambda: (len(window.takes()), len(window.hair())) == (2, 2))
+        check_character(window)
     finally:
         window.process.terminate()
         window.process.wait()

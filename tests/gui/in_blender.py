@@ -1,8 +1,9 @@
 """Runs inside a Blender with a window: a Sequencer beside a 3D view, FaceTalk's tab open, one strip selected.
 
 ``FACETALK_GUI`` is a folder with ``line.wav`` and ``python``. This script leaves there ``ready.json`` (where
-the sidebars are on the screen: left, top, width, height), ``state.json`` (the takes there are) and ``hair.json``
-(the hair objects, and whether each is shown). It runs whatever it finds in ``command.py``.
+the sidebars are on the screen: left, top, width, height), ``state.json`` (the takes there are), ``hair.json`` and
+``characters.json`` (the hair objects and characters, and whether each is shown). It runs whatever it finds in
+``command.py``.
 """
 
 import json
@@ -44,6 +45,8 @@ def arrange() -> None:
     areas = bpy.context.window_manager.windows[0].screen.areas
     right, left = sorted(areas, key=lambda area: area.width * area.height)[-2:]
     left.type, right.type = "SEQUENCE_EDITOR", "VIEW_3D"
+    # Drawing the waveform is a job that never ends where Blender has but one core, and undo waits for it.
+    left.spaces.active.timeline_overlay.waveform_display_type = "NO_WAVEFORMS"
     for area in (left, right):
         area.spaces.active.show_region_ui = True
     bpy.app.timers.register(open_tabs, first_interval=2.0)
@@ -78,6 +81,12 @@ def tell_state() -> float:
     (FOLDER / "state.json").write_text(json.dumps(state))
     hair = {thing.name: not thing.hide_viewport for thing in bpy.data.objects if "facetalk_hair" in thing}
     (FOLDER / "hair.json").write_text(json.dumps(hair))
+    characters = {
+        thing.name: not thing.hide_viewport
+        for thing in bpy.context.scene.objects
+        if thing.facetalk.template and not thing.facetalk.number
+    }
+    (FOLDER / "characters.json").write_text(json.dumps(characters))
     return 0.3
 
 
