@@ -32,7 +32,7 @@ class QuickAnimator:
     device = torch.device("cpu")
 
     @classmethod
-    def load(cls, device: str) -> "QuickAnimator":
+    def load(cls, device: str, motion: Path | None = None) -> "QuickAnimator":
         if device == "cuda":
             raise UserError("This machine has no cuda device that torch can use: choose auto or cpu.")
         return cls()

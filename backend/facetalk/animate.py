@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -61,27 +62,40 @@ class Animator:
         models: names of the bundles in use.
     """
 
-    def __init__(self, encoder: SpeechEncoder, motion: MotionModel, head: Head, template: Template) -> None:
+    def __init__(
+        self,
+        encoder: SpeechEncoder,
+        motion: MotionModel,
+        head: Head,
+        template: Template,
+        motion_name: str = presets.MOTION,
+    ) -> None:
         self._translation = motion.translation(head.config["rig_controls"], head.rig_to_code().cpu()).to(head.device)
         self.encoder, self.motion, self.head, self.template = encoder, motion, head, template
         self.device = head.device
-        self.models = (f"speech/{motion.speech.encoder}", presets.MOTION, presets.HEAD, presets.TOPOLOGY)
+        self.models = (f"speech/{motion.speech.encoder}", motion_name, presets.HEAD, presets.TOPOLOGY)
         self._actors: dict[str, _Actor] = {}
 
     @classmethod
-    def load(cls, device: str = "auto") -> "Animator":
+    def load(cls, device: str = "auto", motion: Path | None = None) -> "Animator":
         """Load the embedded bundles, and the speech encoder that the motion model was trained with.
+
+        Args:
+            device: auto, cpu, cuda or mps.
+            motion: the bundle of another motion model than the embedded one; of whatever head its codes are, its rig
+                says what they mean.
 
         Raises:
             UserError: the device, a bundle or the encoder is missing, or one is damaged.
         """
         chosen = choose_device(device)
-        motion = MotionModel.load(presets.preset(presets.MOTION), chosen)
+        model = MotionModel.load(presets.preset(presets.MOTION) if motion is None else motion, chosen)
         return cls(
-            encoder_for(motion.speech, chosen),
-            motion,
+            encoder_for(model.speech, chosen),
+            model,
             Head.load(presets.preset(presets.HEAD), chosen),
             Template.load(presets.preset(presets.TOPOLOGY)),
+            presets.MOTION if motion is None else motion.resolve().name,
         )
 
     def identities(self) -> list[str]:

@@ -86,6 +86,13 @@ def animate(
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="A mesh of your own that `facetalk template` has prepared.")
     ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="A published head of your own, taught the rig (docs/published-heads.md)."),
+    ] = None,
+    motion: Annotated[
+        Path | None, typer.Option(metavar="BUNDLE", help="A motion model of your own; the embedded one if left out.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
     guidance: Annotated[float | None, typer.Option(min=0, help="How strictly to follow the speech.")] = None,
@@ -104,6 +111,8 @@ def animate(
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
     if blend is None and video is None:
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
+    if head is not None and template is not None:
+        raise typer.BadParameter("a mesh of your own hangs on the embedded head: leave out --template or --head")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
     from facetalk.topology.own_template import require_own_template
@@ -115,10 +124,11 @@ def animate(
             require_writable(path, suffix)
     clip = load_clip(speech)
 
-    animator, load_seconds = load_animator(device)
+    animator, load_seconds = load_animator(device, motion)
 
     from facetalk.device import describe_device
     from facetalk.export import write_take
+    from facetalk.imported_head import ImportedHead
     from facetalk.service.stream import TakeSource
     from facetalk.take import COMPACT, TakeSettings
 
@@ -130,6 +140,8 @@ def animate(
         from facetalk.character import Character
 
         source = Character.load(animator, template)
+    if head is not None:
+        source = ImportedHead.load(animator, head)
     with _stage_bars() as clock:
         report = write_take(source, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}
@@ -139,6 +151,8 @@ def animate(
             f"{report.frames} frames as {report.keys.count} shape keys with curves; "
             f"no vertex is farther off than {report.keys.error_mm:.3f} mm."
         )
+    if isinstance(source, ImportedHead) and source.roots.missed:
+        ERR.print(source.roots.remark(), style="yellow")
     for path in (blend, video):
         if path is not None:
             OUT.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,11 +33,11 @@ def one_bar() -> Iterator[Callable[[str, float], None]]:
         yield lambda label, fraction: progress.update(task, description=label, completed=fraction)
 
 
-def load_animator(device: str) -> "tuple[Animator, float]":
-    """The animator, and the seconds it took to load."""
+def load_animator(device: str, motion: Path | None = None) -> "tuple[Animator, float]":
+    """The animator, with the embedded motion model or that of a bundle, and the seconds it took to load."""
     start = time.perf_counter()
     with ERR.status("loading the models"):
         from facetalk.animate import Animator
 
-        animator = Animator.load(device)
+        animator = Animator.load(device, motion)
     return animator, time.perf_counter() - start

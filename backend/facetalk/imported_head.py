@@ -36,6 +36,16 @@ class RootCount:
     asked: int = 0
     missed: int = 0
 
+    def add(self, converged: Tensor) -> None:
+        """Count vertices ``[T, N]``, of which these were found."""
+        self.asked += converged.numel()
+        self.missed += int((~converged).sum())
+
+    def remark(self) -> str:
+        """What people should know if any were missed, one sentence."""
+        share = self.missed / max(self.asked, 1)
+        return f"{share:.3%} of the vertices were not found on this head, a frame each, and keep the best guess."
+
 
 @dataclass(frozen=True)
 class _Actor:
@@ -165,8 +175,7 @@ class ImportedHead:
         def pose(codes: Tensor) -> NDArray[np.float32]:
             nonlocal points
             posed, points = points.follow(codes @ self._translation)
-            self.roots.asked += posed.converged.numel()
-            self.roots.missed += int((~posed.converged).sum())
+            self.roots.add(posed.converged)
             whole = actor.borrowed.pose(codes, moved(posed.points, actor.transform))
             return _in_blender(moved_back(whole, actor.transform))
 

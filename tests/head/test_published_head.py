@@ -252,3 +252,25 @@ def test_a_bundle_of_another_head_is_refused(tmp_path: Path) -> None:
         )
         with pytest.raises(UserError, match="does not hold a published head"):
             PublishedHead.load(tmp_path / "other", CPU)
+
+
+@pytest.mark.parametrize("family", ["nphm", "nphm-backward"])
+def test_a_motion_goes_on_from_stretch_to_stretch(family: str, tmp_path: Path) -> None:
+    head = load(tiny_model(family), tmp_path)
+    points = inside(head, 20)
+    codes = 0.3 * torch.randn(6, head.expression_size, generator=torch.Generator().manual_seed(0))
+    prepared = head.prepare(points, torch.zeros(20, dtype=torch.long), head.identity("subject-1"))
+    whole = prepared.pose(codes)
+    first, going_on = prepared.follow(codes[:2])
+    rest, _ = going_on.follow(codes[2:])
+    assert torch.equal(torch.cat([first.points, rest.points]), whole.points)
+    assert torch.equal(torch.cat([first.converged, rest.converged]), whole.converged)
+    none, same = prepared.follow(codes[:0])
+    assert none.points.shape == (0, 20, 3)
+    assert same is prepared
+
+
+def test_a_head_that_was_taught_no_rig_says_so(tmp_path: Path) -> None:
+    head = load(tiny_model("nphm"), tmp_path)
+    with pytest.raises(UserError, match=r"training\.published_rig"):
+        head.rig_to_code()

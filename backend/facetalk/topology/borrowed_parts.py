@@ -13,6 +13,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from facetalk.head.eyes import Eye
 from facetalk.head.head import Head, HeadPoints
 from facetalk.topology.face_model import SKIN, FaceModel, renumbered
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
@@ -69,8 +70,8 @@ class BorrowedParts:
         watched: some of ``shown`` that the lent ones go with ``[W]``.
         carry: how they go with them ``[L, W]``.
         offset: of the landed from the fitted vertices ``[V, 3]``.
-        points: all vertices on our identity.
-        subset: of these, the lent ones and then those watched.
+        points: on our identity, the lent vertices and then those watched.
+        eyes: ours, and which of the shown vertices they keep out.
         bodies: teeth.
     """
 
@@ -80,7 +81,7 @@ class BorrowedParts:
     carry: Tensor
     offset: Tensor
     points: HeadPoints
-    subset: HeadPoints
+    eyes: tuple[Eye, ...]
     bodies: list[RigidPart]
 
     @classmethod
@@ -109,8 +110,8 @@ class BorrowedParts:
             watched=_indices(watched, head),
             carry=_tensor(carry, head),
             offset=own - _tensor(fitted, head),
-            points=points,
-            subset=points.subset(_indices(np.concatenate([lent, watched]), head)),
+            points=points.subset(_indices(np.concatenate([lent, watched]), head)),
+            eyes=points.subset(_indices(shown, head)).eyes,
             bodies=rigid_parts(template, own),
         )
 
@@ -122,13 +123,14 @@ class BorrowedParts:
             codes: expression codes of our head ``[T, E]``.
             shown: the vertices that the other head has posed ``[T, P, 3]``.
         """
-        posed = self.points.points.repeat(len(codes), 1, 1)
+        posed = self.offset.new_empty(len(codes), *self.offset.shape)
+        shown = shown.clone()
+        for eye in self.eyes:
+            eye.keep_lids_out(shown, codes)
         posed[:, self.shown] = shown
-        lent, watched = self.subset.pose(codes).points.split([len(self.lent), len(self.watched)], dim=1)
+        lent, watched = self.points.pose(codes).points.split([len(self.lent), len(self.watched)], dim=1)
         astray = posed[:, self.watched] - watched - self.offset[self.watched]
         posed[:, self.lent] = lent + self.offset[self.lent] + torch.einsum("lw,twc->tlc", self.carry, astray)
-        for eye in self.points.eyes:
-            eye.keep_lids_out(posed, codes)
         return make_rigid(posed, self.bodies)
 
 
