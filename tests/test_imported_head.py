@@ -173,6 +173,24 @@ def test_what_a_published_head_lacks_is_said(animator: Animator, tmp_path: Path)
         head.mesh("mia")
 
 
+def test_a_head_of_noise_is_refused_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = rigged("nphm", tmp_path)
+    marks = tmp_path / "marks.txt"
+    marks.write_text("nose_tip 0 0 0.28\nleft_eye_outer 0.18 0.07 0.1\nright_eye_outer -0.18 0.07 0.1\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["head", "land", str(folder), "--landmarks", str(marks), "--device", "cpu"])
+    assert stopped.value.code == 1
+    assert "No face is found on this head" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("landed")
+def test_the_command_says_how_the_template_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["head", "land", str(rigged("nphm", tmp_path)), "--identity", "subject-1", "--device", "cpu"])
+    assert stopped.value.code == 0
+    assert "lie on its surface" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,9 +1,10 @@
-"""The command line of heads: ``facetalk head import | fit``.
+"""The command line of heads: ``facetalk head import | land | fit``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from facetalk import presets
+from facetalk.cli_console import load_animator, one_bar
 
 if TYPE_CHECKING:
     from facetalk.head.fitting import FittedIdentity
 
-app = typer.Typer(help="Bring heads in, and fit them to scans.", no_args_is_help=True)
+app = typer.Typer(help="Bring heads in, land the template on them, and fit heads to scans.", no_args_is_help=True)
 
 _out = Console(soft_wrap=True, highlight=False, markup=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -36,6 +38,31 @@ def import_head(
         summary = import_published_head(folder, anchors, output)
     size = sum(path.stat().st_size for path in output.iterdir()) / 1e6
     _out.print(f"{output} ({size:.1f} MB): {summary}")
+
+
+@app.command()
+def land(
+    bundle: Annotated[Path, typer.Argument(help="A published head, imported and taught the rig.")],
+    identity: Annotated[str, typer.Option(help="Whose face: average, subject-K or random-N.")] = "average",
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(help="Named points of the head, in its own units, where its face is not found: nose_tip 0 0 0.3."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Land the template on a face of a published head, as `facetalk animate` does the first time, and say how well."""
+    from facetalk.head.scan_landmarks import read_landmarks
+
+    points = None if landmarks is None else read_landmarks(landmarks)
+    animator, _ = load_animator(device)
+    from facetalk.imported_head import ImportedHead
+
+    with _err.status("loading the head"):
+        head = ImportedHead.load(animator, bundle)
+    start = time.perf_counter()
+    with one_bar() as report:
+        landed = head.landed(identity, points, report)
+    _out.print(f"{identity} after {time.perf_counter() - start:.1f} s: {landed.describe()}")
 
 
 @app.command()

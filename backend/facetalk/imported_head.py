@@ -158,14 +158,24 @@ class ImportedHead:
         """A take as shape keys with curves, as ``keyed_take`` makes it."""
         return keyed_take(self, clip, settings, progress or (lambda stage, fraction: None))
 
-    def landed(self, identity: str, progress: Callable[[str, float], None] | None = None) -> LandedTemplate:
+    def landed(
+        self,
+        identity: str,
+        landmarks: dict[str, NDArray[np.float64]] | None = None,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> LandedTemplate:
         """The template on an identity, in the head's canonical pose and units; kept once it is made.
+
+        Args:
+            identity: its name.
+            landmarks: positions on the head by name, to land it by and keep that instead; None to find the face.
+            progress: told how far it is.
 
         Raises:
             UserError: no such identity, or there is no face on it.
         """
         code = self._imported.identity(identity)
-        return landed_once(self._cache, self._content, self._imported, code, self._model, progress=progress)
+        return landed_once(self._cache, self._content, self._imported, code, self._model, landmarks, progress)
 
     def _posing(self, identity: str) -> Pose:
         """Poses the frames of one take, each from the one before."""

@@ -98,7 +98,8 @@ def place_face(
     if landmarks is None and cost > CONVINCING:
         transform, cost = min((transform, cost), find_face(registration, "m", generator), key=lambda each: each[1])
     if cost > (NOT_A_FACE if landmarks is None else NOT_A_FACE_BY_LANDMARKS):
-        remedy = "give --landmarks" if landmarks is None else "check the landmarks' positions"
+        point = "say where it is with `facetalk head land BUNDLE --landmarks FILE`"
+        remedy = point if landmarks is None else "check the landmarks' positions"
         raise UserError(
             f"No face is found on this head: after the best alignment its surface lies {cost:.1f} mm from the mean "
             f"face, where a face lies 1 to 3 mm from it; {remedy}, or import the head again."

@@ -66,6 +66,13 @@ class LandedTemplate:
     transform: Similarity
     residual: float
 
+    def describe(self) -> str:
+        """How well it lies, one sentence for people."""
+        return (
+            f"Our own head follows this face to {self.residual:.2f} mm; {int(self.settled.sum()):,} vertices of the "
+            "template's skin lie on its surface, and the others ride along."
+        )
+
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name, to be kept."""
         transform = self.transform
