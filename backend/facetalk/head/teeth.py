@@ -18,7 +18,7 @@ from facetalk.head.split_field import displace
 ROWS = ("upper_teeth", "lower_teeth")
 ANGLE = math.radians(75.0)  # the arch is looked at this far to either side of straight ahead
 HEIGHT_STEP = 0.004  # head units between two heights of a wall
-FILM = 0.0018  # head units kept between wall and lips
+FILM = 0.0024  # head units kept between wall and lips: the wall fits no identity's teeth to the last tenth of a mm
 BEHIND = 0.02  # head units: what lies deeper behind the wall is tongue side, not lip
 FADE = 0.008  # head units over which it becomes tongue side
 REACH = 0.035  # head units from the wall, in canonical pose, within which skin may come to touch it
