@@ -38,9 +38,8 @@ FORMAT = "landed template 1"  # part of every digest: what is landed otherwise i
 RESOLUTION = 128  # of the mesh that is followed at first: 2 mm cells; then the field itself is asked
 STIFFNESS = (1e5, 1e4, 1e3)  # bending weights after the mesh, one after the other
 SOFT_STIFFNESS = (100.0, 10.0, 1.0, 1.0)  # after the field
-FOLLOWED = 0.12  # head units (30 mm) that the skin may go to follow the mesh: over hair
+FOLLOWED = 0.03  # head units (7.5 mm) that the skin may go to follow the surface; what is farther off is hair
 FACING = 0.5  # cosine between the normals of skin and surface
-LONGEST_STEP = 0.02  # head units towards the field's zero at a time
 PROJECTIONS = 2  # Newton steps at the end
 SETTLING = 0.0012  # head units (0.3 mm) that these may move a vertex; what is farther off rides along
 ROUNDS = 8  # of letting go of what tangles
@@ -200,7 +199,8 @@ class _Settling:
         asked = np.flatnonzero(self._inside(vertices))
         step, direction = self._newton(vertices[asked])
         target[asked] -= step[:, None] * direction
-        pull[asked] = (self._normals(vertices)[asked] * direction).sum(axis=1) > FACING
+        facing = (self._normals(vertices)[asked] * direction).sum(axis=1) > FACING
+        pull[asked] = facing & (np.abs(step) < FOLLOWED)
         return target, pull
 
     def _projected(self, vertices: Array) -> tuple[Array, Flags]:
@@ -217,7 +217,7 @@ class _Settling:
         """How far the zero is from points ``[N, 3]``, ``[N]``, against which direction ``[N, 3]``."""
         distance, gradient = self.field(points)
         length = np.maximum(np.linalg.norm(gradient, axis=1), LEAST_GRADIENT)
-        return np.clip(distance / length, -LONGEST_STEP, LONGEST_STEP), gradient / length[:, None]
+        return distance / length, gradient / length[:, None]
 
     def _inside(self, vertices: Array) -> Flags:
         """What may be drawn to the surface: below the floor the box of the field has cut it."""
