@@ -39,7 +39,8 @@ class Health:
         identities: the faces on offer.
         hair_styles: the hair on offer.
         styles: the ways to perform on offer; none if the models know none.
-        templates: the user's own characters.
+        templates: other meshes for those faces.
+        characters: the user's own meshes, with faces of their own.
     """
 
     version: str
@@ -51,6 +52,7 @@ class Health:
     hair_styles: tuple[str, ...]
     styles: tuple[str, ...]
     templates: tuple[str, ...]
+    characters: tuple[str, ...]
 
 
 class Client:
@@ -78,6 +80,7 @@ class Client:
             hair_styles=tuple(str(name) for name in answer.get("hair_styles", ())),
             styles=tuple(str(name) for name in answer.get("styles", ())),
             templates=tuple(str(name) for name in answer.get("templates", ())),
+            characters=tuple(str(name) for name in answer.get("characters", ())),
         )
 
     def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:

@@ -132,7 +132,7 @@ def _draw_progress(layout: bpy.types.UILayout, running: work.LongWork) -> None:
 def _draw_settings(layout: bpy.types.UILayout, wanted: bpy.types.PropertyGroup) -> None:
     layout.prop(wanted, "mesh")
     face, hair = layout.row(), layout.row(align=True)
-    face.enabled = hair.enabled = not settings.chosen_template(wanted)  # a character has its own
+    face.enabled = hair.enabled = not settings.is_character(wanted)  # a character has its own
     face.prop(wanted, "identity")
     hair.prop(wanted, "hair")
     hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")

@@ -196,7 +196,7 @@ class CharacterReceiver(Receiver):
         backend = shared_backend(self._python)
         client, health = backend.wait_until_ready(self.stopped, lambda stage: self.send(Progress(stage, 0.0)))
         self._client = client
-        job = client.create_character(self._upload.named_apart(health.templates).pack())
+        job = client.create_character(self._upload.named_apart((*health.templates, *health.characters)).pack())
         self.pass_on(client, job, client.character(job))
         self.send(backend.wait_until_ready(self.stopped, lambda stage: None)[1])
 

@@ -31,8 +31,13 @@ def _known_styles(settings: bpy.types.PropertyGroup, context: bpy.types.Context,
 
 def _known_meshes(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
     health = backend_process.last_health
-    known = set(health.templates) if health is not None else set(character_object.known_templates())
-    return [DEFAULT_MESH, *sorted(known)]
+    return [DEFAULT_MESH, *(health.templates if health is not None else ()), *sorted(_known_characters())]
+
+
+def _known_characters() -> set[str]:
+    """Characters in this file and, once it runs, of the backend."""
+    health = backend_process.last_health
+    return {*character_object.known_templates(), *(health.characters if health is not None else ())}
 
 
 class FaceTalkSettings(bpy.types.PropertyGroup):
@@ -40,7 +45,8 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
 
     mesh: StringProperty(
         name="Mesh",
-        description=f"What performs: {DEFAULT_MESH} is FaceTalk's own head, all others are characters of yours",
+        description=f"What performs: {DEFAULT_MESH} is FaceTalk's own mesh, light a coarse and fine a dense one; "
+        "all others are characters of yours",
         default=DEFAULT_MESH,
         search=_known_meshes,
     )
@@ -112,9 +118,9 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
         "intensity": round(settings.intensity, 6),  # Blender keeps 32 bits; the decimal is what was typed
         "form": settings.form,
     }
-    if template := chosen_template(settings):  # which has a face and hair of its own
-        query["template"] = template
-    else:
+    if settings.mesh not in ("", DEFAULT_MESH):
+        query["template"] = settings.mesh
+    if not is_character(settings):
         query["identity"] = settings.identity
         query.update(hair_as_query(settings))
     if settings.form == COMPACT:
@@ -126,9 +132,9 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
     return query
 
 
-def chosen_template(settings: FaceTalkSettings) -> str:
-    """The character that is to perform; empty for FaceTalk's own head."""
-    return "" if settings.mesh in ("", DEFAULT_MESH) else str(settings.mesh)
+def is_character(settings: FaceTalkSettings) -> bool:
+    """Whether a character of the user's is to perform, which has a face and hair of its own."""
+    return settings.mesh in _known_characters()
 
 
 def hair_as_query(settings: FaceTalkSettings) -> dict[str, Setting]:

@@ -176,7 +176,8 @@ class TakeBuilder:
         strip = self._sound.strip_name
         number = max((face.facetalk.number for face in takes_of(scene, strip)), default=0) + 1
         assert self._hello is not None, "the stream's reader has checked that HELLO comes first"
-        template = str(self._hello.settings.get("template") or "")
+        own = self._hello.placement is not None  # a mesh of the user's
+        template = str(self._hello.settings.get("template")) if own else ""
         character = character_object.find_character(scene, template) if template else None
         name = f"{strip[:NAME_LENGTH]} take {number}"
         if character is None:

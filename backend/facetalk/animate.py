@@ -73,7 +73,7 @@ class Animator:
         self._translation = motion.translation(head.config["rig_controls"], head.rig_to_code().cpu()).to(head.device)
         self.encoder, self.motion, self.head, self.template = encoder, motion, head, template
         self.device = head.device
-        self.models = (f"speech/{motion.speech.encoder}", motion_name, presets.HEAD, presets.TOPOLOGY)
+        self.models = (f"speech/{motion.speech.encoder}", motion_name, presets.HEAD, f"topologies/{template.name}")
         self._actors: dict[str, _Actor] = {}
 
     @classmethod
@@ -97,6 +97,10 @@ class Animator:
             Template.load(presets.preset(presets.TOPOLOGY)),
             presets.MOTION if motion is None else motion.resolve().name,
         )
+
+    def wearing(self, template: Template) -> "Animator":
+        """The same models with another template."""
+        return Animator(self.encoder, self.motion, self.head, template, self.models[1])
 
     def identities(self) -> list[str]:
         """Names of the faces: the mean one and the identity presets; ``random-N`` works too."""

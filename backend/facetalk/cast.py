@@ -1,4 +1,4 @@
-"""Who can perform: the faces of the embedded head on its own mesh, and characters of the user's own."""
+"""Who can perform: the faces of the embedded head on the templates that come along, and characters of the user's."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facetalk.animate import Animator
 from facetalk.character import Character, MadeTemplate, make_template
+from facetalk.presets import preset_of_template, shipped_templates
 from facetalk.topology.own_template import (
     list_own_templates,
     require_own_template,
@@ -15,6 +16,7 @@ from facetalk.topology.own_template import (
     write_own_template,
 )
 from facetalk.topology.polygon_mesh import PolygonMesh
+from facetalk.topology.template import Template
 
 
 class Cast:
@@ -27,6 +29,7 @@ class Cast:
     def __init__(self, animator: Animator) -> None:
         self.animator = animator
         self._latest: tuple[str, int, Character] | None = None  # one is worked with at a time
+        self._wearing: dict[str, Animator] = {}
 
     @property
     def device(self) -> torch.device:
@@ -51,17 +54,25 @@ class Cast:
         return self.animator.styles()
 
     def templates(self) -> Sequence[str]:
-        """Names of the characters."""
+        """Names of the templates that come along, without the default one."""
+        return [name for name in shipped_templates() if name != self.animator.template.name]
+
+    def characters(self) -> Sequence[str]:
+        """Names of the user's own templates."""
         return list_own_templates()
 
     def performer(self, template: str | None) -> Animator | Character:
-        """Who performs on a template; None for the default one.
+        """Who performs on a template, one that comes along or the user's own; None for the default one.
 
         Raises:
             UserError: there is no such template, or it is damaged or made for another head.
         """
         if template is None:
             return self.animator
+        if template in shipped_templates():
+            if template not in self._wearing:
+                self._wearing[template] = self.animator.wearing(Template.load(preset_of_template(template)))
+            return self._wearing[template]
         written = (require_own_template(template) / "manifest.json").stat().st_mtime_ns
         if self._latest is None or self._latest[:2] != (template, written):
             self._latest = (template, written, Character.load(self.animator, template))

@@ -17,6 +17,23 @@ def presets_folder() -> Path:
     return Path(configured) if configured else Path(__file__).resolve().parents[2] / "presets"
 
 
+def shipped_templates() -> tuple[str, ...]:
+    """Names of the embedded topologies, by alphabet."""
+    folder = presets_folder() / Path(TOPOLOGY).parent
+    return tuple(sorted(path.parent.name for path in folder.glob("*/manifest.json")))
+
+
+def preset_of_template(name: str) -> Path:
+    """The folder of an embedded topology.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in (known := shipped_templates()):
+        raise UserError(f"No template that comes along is named {name}: choose one of {', '.join(known)}.")
+    return preset((Path(TOPOLOGY).parent / name).as_posix())
+
+
 def preset(name: str) -> Path:
     """The folder of one embedded bundle, such as ``presets.HEAD``.
 

@@ -98,7 +98,7 @@ def test_a_mesh_performs_in_its_place(tmp_path: Path, use_backend: UseBackend) -
     assert bpy.ops.facetalk.use_character() == {"FINISHED"}
     assert (hero.facetalk.template, bpy.context.scene.facetalk.mesh) == ("hero-head", "hero-head")
     assert backend_process.last_health is not None
-    assert backend_process.last_health.templates == ("hero-head",)
+    assert backend_process.last_health.characters == ("hero-head",)
     face = generated()
     assert face.name == "line take 1"
     assert face.matrix_world == hero.matrix_world
@@ -304,11 +304,31 @@ def test_points_stand_before_the_head_of_a_body() -> None:
 
 
 def test_a_character_needs_no_face_and_no_hair() -> None:
+    hero = add_hero()
+    hero.facetalk.template = "hero"
     wanted = bpy.context.scene.facetalk
     wanted.identity, wanted.hair, wanted.mesh = "second", "curls", "hero"
     wanted.form, wanted.tolerance_mm = settings.COMPACT, 0.2
     query = settings.as_query(wanted, 25.0)
     assert (query["template"], query["form"], query["tolerance_mm"]) == ("hero", "compact", 0.2)
     assert not {"identity", "hair"} & query.keys()
+    wanted.mesh = "coarse"  # which comes along
+    looks = {"identity": "second", "hair": "curls"}
+    assert {**looks, "template": "coarse"}.items() <= settings.as_query(wanted, 25.0).items()
     wanted.mesh = settings.DEFAULT_MESH
-    assert {"identity": "second", "hair": "curls"}.items() <= settings.as_query(wanted, 25.0).items()
+    query = settings.as_query(wanted, 25.0)
+    assert looks.items() <= query.items()
+    assert "template" not in query
+
+
+def test_a_mesh_that_comes_along_performs_with_any_face(tmp_path: Path, use_backend: UseBackend) -> None:
+    use_backend()
+    add_strip(tmp_path)
+    wanted = bpy.context.scene.facetalk
+    wanted.mesh, wanted.identity = "coarse", "second"
+    face = generated()
+    assert len(face.data.vertices) == 9
+    assert [child.name for child in face.children] == ["line take 1 Hair"]
+    wanted.hair = "bald"
+    assert bpy.ops.facetalk.change_hair() == {"FINISHED"}
+    assert not face.children

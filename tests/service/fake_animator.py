@@ -121,7 +121,7 @@ class FakeAnimator:
     fail: Exception | None = None
     device: str = "cpu"
     models: tuple[str, ...] = ("fake-head", "fake-motion")
-    characters: dict[str, Any] = field(default_factory=dict)
+    meshes: dict[str, Any] = field(default_factory=dict)
     seen: list[Any] = field(default_factory=list)
     closed: bool = False
 
@@ -135,10 +135,18 @@ class FakeAnimator:
         return ["lively", "neutral"]
 
     def templates(self) -> list[str]:
-        return sorted(self.characters)
+        return ["coarse"]
+
+    def characters(self) -> list[str]:
+        return sorted(self.meshes)
 
     def performer(self, template: str | None) -> "FakeAnimator":
-        return self if template is None else FakePerformer(**{**vars(self), "character": self.characters[template]})
+        """The grid, a coarser one, or a character."""
+        if template is None:
+            return self
+        if template in self.templates():
+            return replace(self, side=2)
+        return FakePerformer(**{**vars(self), "character": self.meshes[template]})
 
     def add_character(self, mesh: Any, name: str, landmarks: Any, progress: Progress) -> FakeCharacter:  # noqa: ANN401
         for step in range(self.motion_steps):
@@ -146,7 +154,7 @@ class FakeAnimator:
             progress("fit", (step + 1) / self.motion_steps)
         if self.fail is not None:
             raise self.fail
-        self.characters[name] = mesh
+        self.meshes[name] = mesh
         return FakeCharacter(mesh, landmarks)
 
     def mesh(self, identity: str, hair: str | None = None) -> Any:  # noqa: ANN401 - GridMesh, or a character's

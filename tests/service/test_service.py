@@ -107,6 +107,7 @@ def test_health_names_what_runs(shared: Client) -> None:
     assert health.identities == ("average", "second")
     assert health.hair_styles == ("bob", "curls")
     assert health.styles == ("lively", "neutral")
+    assert (health.templates, health.characters) == (("coarse",), ())
     assert health.version
 
 
@@ -329,13 +330,13 @@ def character(side: int = 20) -> CharacterUpload:
 
 def test_a_mesh_becomes_a_character_that_performs(start: Start) -> None:
     client = ready(start())
-    assert client.health().templates == ()
+    assert client.health().characters == ()
     *told, made = client.character(client.create_character(character().pack()))
     assert {record.stage for record in told if isinstance(record, Progress)} == {"fit"}
     assert made == CharacterMade(
         "hero", "441 of 441 vertices move.", ("The mesh has 1 open border: what is open stays open.",)
     )
-    assert client.health().templates == ("hero",)
+    assert client.health().characters == ("hero",)
     records = list(client.stream(client.create_job(SECOND, 16000, {"template": "hero"})))
     hello, topology = records[:2]
     assert isinstance(hello, Hello)
@@ -347,7 +348,7 @@ def test_a_mesh_becomes_a_character_that_performs(start: Start) -> None:
 def test_a_template_is_a_name_and_never_a_path(shared: Client, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     for template in (str(tmp_path), "../hero", "nobody"):
-        with pytest.raises(BackendError, match=f"There is no template {template}: make it first"):
+        with pytest.raises(BackendError, match=f"There is no template {template}: choose one of coarse"):
             shared.create_job(SECOND, 16000, {"template": template})
 
 
@@ -368,7 +369,7 @@ def test_the_making_of_a_character_can_be_cancelled(start: Start) -> None:
     client.cancel_job(job)
     with pytest.raises(BackendError):
         list(stream)
-    assert client.health().templates == ()
+    assert client.health().characters == ()
 
 
 def test_a_mesh_without_a_face_is_an_error_with_its_reason(start: Start) -> None:

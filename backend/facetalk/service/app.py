@@ -120,7 +120,7 @@ def _add_routes(app: FastAPI, loader: Loader, jobs: Jobs) -> None:
         offers = loader.get()
         require_hair(query.hair, offers.hair_styles())
         require_style(query.style, offers.styles())
-        require_template(query.template, offers.templates())  # a name, never a path
+        require_template(query.template, [*offers.templates(), *offers.characters()])  # a name, never a path
         jobs.check_free()  # before the body is read: it may be large
         clip = await _read_clip(request, query)
         performer = await anyio.to_thread.run_sync(offers.performer, query.template)

@@ -51,7 +51,10 @@ class Offers(Protocol):
         """Names of the ways to perform."""
 
     def templates(self) -> Sequence[str]:
-        """Names of the user's own characters."""
+        """Names of other meshes for those faces."""
+
+    def characters(self) -> Sequence[str]:
+        """Names of the user's own meshes, which have a face of their own."""
 
     def performer(self, template: str | None) -> KeyedTakeSource:
         """Who performs on a template."""
@@ -96,6 +99,7 @@ class Loader:
             "hair_styles": list(self._offers.hair_styles()),
             "styles": list(self._offers.styles()),
             "templates": list(self._offers.templates()),
+            "characters": list(self._offers.characters()),
         }
 
     def get(self) -> Offers:

@@ -103,7 +103,6 @@ def write_take(
     frame_count = source.frame_count(clip, settings.fps)
     _write_opening(sink, mesh, frame_count, settings, Origin(str(source.device), source.models))
 
-
     def send_progress(stage: str, fraction: float) -> None:
         sink(progress_record(stage, fraction))
 
