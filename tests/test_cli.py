@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,11 +74,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
         keys = SimpleNamespace(count=42, error_mm=0.5 * settings.tolerance_mm) if compact else None
         return SimpleNamespace(frames=250, keys=keys)
 
-    animate, export = ModuleType("facetalk.animate"), ModuleType("facetalk.export")
-    monkeypatch.setattr(animate, "Animator", QuickAnimator, raising=False)
-    monkeypatch.setattr(export, "write_take", write_take, raising=False)
-    monkeypatch.setitem(sys.modules, "facetalk.animate", animate)
-    monkeypatch.setitem(sys.modules, "facetalk.export", export)
+    monkeypatch.setattr("facetalk.animate.Animator.load", QuickAnimator.load)
+    monkeypatch.setattr("facetalk.export.write_take", write_take)
     return calls
 
 
