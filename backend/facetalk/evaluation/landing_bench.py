@@ -220,7 +220,7 @@ def bench_table(bench: LandingBench, device: str) -> Table:
         add(f"{region} from the truth, median / 95 % / worst, mm", map(_quantiles, astray))
     for fault in ("turned", "crossing", "bad"):
         add(f"quads of the skin, {fault}", (_share(each, fault, bench.quads) for each in every))
-    add("lips from the truth while speaking, mm", map(_quantiles, bench.spoken.values()))
+    add("lips from the truth while speaking, median / 95 % / worst, mm", map(_quantiles, bench.spoken.values()))
     way = bench.following
     table.add_row("backward field: corners of the mouth off their places, worst, mm", f"{way.corners.max():.4f}", "")
     table.add_row("found through time or from rest, 99 % / worst, mm", _apart(way.apart), "")

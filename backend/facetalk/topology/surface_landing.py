@@ -167,9 +167,7 @@ class _Settling:
     def __init__(self, model: FaceModel, surface: MeshedSurface, field: Callable[[Array], tuple[Array, Array]]) -> None:
         self.skin = np.flatnonzero(model.template.parts == SKIN)
         self.quads = renumbered(model.template.quads, self.skin)
-        self.free = np.zeros(len(self.skin), np.bool_)  # the lining of mouth and sockets, and what let go: it rides
-        self.free[:] = True
-        self.free[np.searchsorted(self.skin, model.outer)] = False
+        self.free = ~np.isin(self.skin, model.outer)  # the lining of mouth and sockets, and what let go: it rides
         self.laplacian = umbrella(self.quads, len(self.skin))
         self.surface, self.field = surface, field
         self.floor = surface.points[:, 1].min() + FLOOR
