@@ -17,7 +17,7 @@ from facetalk.head.split_field import displace
 
 LIPS, *LIDS = RIMS = ("lips", "lids_left", "lids_right")  # left and right of the subject
 LIP_REACH, LID_REACH = 0.048, 0.02  # head units from the rims over which corrections fade out
-LIP_LAP, LID_LAP = -0.0002, 0.0003  # head units by which shut rims overlap
+LIP_LAP, LID_LAP = 0.0, 0.0003  # head units by which shut rims overlap
 TOUCHING_LIPS = 0.0036  # head units (0.9 mm): lips nearer than this are shut
 TOUCHING_LIDS = 0.0016
 BLINK_REACH = 0.0104  # head units: lids nearer than this, and the former, are shut by a full blink
@@ -37,8 +37,7 @@ class Rims:
         line: the row along which the rims touch.
         reach: head units from the grid over which a correction fades out.
         corners: share of the columns, from either corner, over which less and less is taken for shut.
-        lap: head units by which shut rims overlap, so that nothing shows between two columns; what is less than none
-            keeps rounded rims apart between two rows.
+        lap: head units by which shut rims overlap, so that nothing shows between two columns.
         depth: whether the rims may overlap in height where they do not in depth: lips may, one before the other; the
             edges of lids may not, for both lie on the eyeball.
     """
