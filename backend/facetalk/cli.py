@@ -84,7 +84,8 @@ def animate(
         str | None, typer.Option(help="How to perform: neutral, lively, happy ...; a file of presets/styles.")
     ] = None,
     template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A mesh of your own that `facetalk template` has prepared.")
+        str | None,
+        typer.Option(metavar="NAME", help="light, fine, or a mesh of your own that `facetalk template` has prepared."),
     ] = None,
     head: Annotated[
         Path | None,
@@ -111,14 +112,14 @@ def animate(
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
     if blend is None and video is None:
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
-    if head is not None and template is not None:
+    if head is not None and template is not None and template not in presets.shipped_templates():
         raise typer.BadParameter("a mesh of your own hangs on the embedded head: leave out --template or --head")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
-    from facetalk.topology.own_template import require_own_template
+    from facetalk.topology.own_template import require_template
 
     if template is not None:
-        require_own_template(template)
+        require_template(template)
     for path, suffix in ((blend, ".blend"), (video, ".mp4")):
         if path is not None:
             require_writable(path, suffix)
@@ -126,22 +127,22 @@ def animate(
 
     animator, load_seconds = load_animator(device, motion)
 
+    from facetalk.animate import Animator
+    from facetalk.cast import Cast
     from facetalk.device import describe_device
     from facetalk.export import write_take
     from facetalk.imported_head import ImportedHead
     from facetalk.service.stream import TakeSource
     from facetalk.take import COMPACT, TakeSettings
 
-    settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=template)
+    own = None if template in presets.shipped_templates() else template
+    settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=own)
     if compact is not None:
         settings = replace(settings, form=COMPACT, tolerance_mm=compact)
-    source: TakeSource = animator
-    if template is not None:
-        from facetalk.character import Character
-
-        source = Character.load(animator, template)
-    if head is not None:
-        source = ImportedHead.load(animator, head)
+    performer = Cast(animator).performer(template)
+    source: TakeSource = performer
+    if head is not None and isinstance(performer, Animator):
+        source = ImportedHead.load(performer, head)
     with _stage_bars() as clock:
         report = write_take(source, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}

@@ -17,6 +17,7 @@ from facetalk.output_file import written_whole
 from facetalk.service import stream
 from facetalk.take import FrameBatch, TakeSettings
 from facetalk.topology.template import FaceMesh
+from training.uv_checker import wear_checker
 
 ENGINE = "CYCLES"
 SAMPLES = "12"  # rays per pixel: at a tile's size, twice as many look no better
@@ -35,12 +36,19 @@ class Shot:
         pose: index into the sitting's poses.
         view: a name in the add-on's ``stage.VIEWS``.
         close_up: the vertex group that is looked at; the head if None.
+        wires: whether the mesh's edges are drawn.
     """
 
     caption: str
     pose: int
     view: str
     close_up: str | None = None
+    wires: bool = False
+
+    @property
+    def options(self) -> list[str]:
+        """What Blender is told, but for pose, view and path."""
+        return [*([f"--close-up={self.close_up}"] if self.close_up else []), *(["--wires"] if self.wires else [])]
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,13 @@ class Sitting:
         face: its mesh and hair; pictures of the whole head are framed on them.
         poses: vertices of the face ``[P, V, 3]``, metres.
         shots: the pictures, in their order on the sheet.
+        checkered: whether all is covered with squares by its UVs, in place of its materials.
     """
 
     face: FaceMesh
     poses: NDArray[np.float32]
     shots: tuple[Shot, ...]
+    checkered: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,14 +128,16 @@ def take_pictures(sitting: Sitting, size: int) -> list[Image.Image]:
     with TemporaryDirectory(prefix="facetalk-pictures-") as scratch:
         blend = Path(scratch) / "sitting.blend"
         _build(sitting, blend)
+        if sitting.checkered:
+            wear_checker(blend)
         paths = [Path(scratch) / f"{number}.png" for number in range(len(sitting.shots))]
-        for close_up in dict.fromkeys(shot.close_up for shot in sitting.shots):
+        for options in dict.fromkeys(tuple(shot.options) for shot in sitting.shots):
             stills = [
                 f"--still={shot.pose + 1}:{shot.view}:{path}"  # the scene begins at frame 1
                 for shot, path in zip(sitting.shots, paths, strict=True)
-                if shot.close_up == close_up
+                if tuple(shot.options) == options
             ]
-            _render(blend, size, [*([f"--close-up={close_up}"] if close_up else []), *stills])
+            _render(blend, size, [*options, *stills])
         return [Image.open(path).convert("RGB") for path in paths]
 
 

@@ -1,6 +1,7 @@
 """Edge loops of quad meshes: the lines along which an artist's topology follows lips and lids."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +77,12 @@ def quarter_position(loop: Array) -> Array:
 
     0 is the upper midline, 1 the left corner, 2 the lower midline, 3 the right corner.
     """
-    count = len(loop)
     left, right = int(loop[:, 0].argmax()), int(loop[:, 0].argmin())
     lower = left + int(np.abs(loop[left:right, 0]).argmin())
-    marks = [0, left, lower, right, count]
-    closed = np.concatenate([loop, loop[:1]])
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    return np.interp(length[:count], length[marks], np.arange(5.0))
+    return along_marks(np.concatenate([loop, loop[:1]]), [0, left, lower, right, len(loop)])[:-1]
+
+
+def along_marks(path: Array, marks: Sequence[int]) -> Array:
+    """Where the points of a path ``[N, 3]`` lie along it by arc length ``[N]``: ``i`` at its ``i``-th mark."""
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    return np.interp(length, length[list(marks)], np.arange(float(len(marks))))

@@ -1,49 +1,69 @@
 """Quad meshes for the parts a base mesh does not have in good quality: eyeballs, spheres to blow up, volumes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-CAP = 8  # quads along a side of the grid that closes a pole; its rim has 4 * CAP vertices
 PUPIL_DEGREES = 9.5
 IRIS_DEGREES = 23.5
-RING_DEGREES = (PUPIL_DEGREES, 14.0, 19.0, IRIS_DEGREES, 25.5, 31.0, 40.0, 52.0, 66.0, 82.0, 100.0, 120.0, 140.0)
 
 
-def eyeball(centre: Array, radius: float, gaze: Array) -> tuple[Array, Indices, NDArray[np.str_], Array]:
+@dataclass(frozen=True)
+class EyeballGrid:
+    """How an eyeball is divided.
+
+    Attributes:
+        cap: quads along a side of the grid that closes a pole; its rim has ``4 * cap`` vertices.
+        rings: degrees from the gaze, with ``PUPIL_DEGREES`` first and ``IRIS_DEGREES`` among them.
+    """
+
+    cap: int = 8
+    rings: tuple[float, ...] = (
+        *(PUPIL_DEGREES, 14.0, 19.0, IRIS_DEGREES, 25.5, 31.0),
+        *(40.0, 52.0, 66.0, 82.0, 100.0, 120.0, 140.0),
+    )
+
+
+def eyeball(
+    centre: Array, radius: float, gaze: Array, division: EyeballGrid
+) -> tuple[Array, Indices, NDArray[np.str_], Array]:
     """An all-quad sphere whose rings follow pupil and iris.
 
     Args:
         centre: ``[3]``.
         radius: of the ball.
         gaze: unit direction of the pupil ``[3]``.
+        division: of the sphere.
 
     Returns:
         Vertices ``[V, 3]``, outward quads ``[Q, 4]``, material name of every quad, UV of every vertex ``[V, 2]``.
     """
-    grid = np.linspace(-1.0, 1.0, CAP + 1)
+    cap, rings = division.cap, division.rings
+    grid = np.linspace(-1.0, 1.0, cap + 1)
     u, v = (axis.ravel() for axis in np.meshgrid(grid, grid, indexing="ij"))
     # Elliptical mapping of the square to the disc: quads keep their shape towards the rim.
     disc = np.stack([u * np.sqrt(1.0 - v**2 / 2.0), v * np.sqrt(1.0 - u**2 / 2.0)], axis=1)
-    rim = _grid_rim()
+    rim = _grid_rim(cap)
     azimuth = np.arctan2(disc[rim, 1], disc[rim, 0])
-    polar = [(np.linalg.norm(disc, axis=1) * RING_DEGREES[0], np.arctan2(disc[:, 1], disc[:, 0]))]
-    polar += [(np.full(len(rim), degrees), azimuth) for degrees in RING_DEGREES[1:]]
-    back = 180.0 - np.linalg.norm(disc, axis=1) * (180.0 - RING_DEGREES[-1])
+    polar = [(np.linalg.norm(disc, axis=1) * rings[0], np.arctan2(disc[:, 1], disc[:, 0]))]
+    polar += [(np.full(len(rim), degrees), azimuth) for degrees in rings[1:]]
+    back = 180.0 - np.linalg.norm(disc, axis=1) * (180.0 - rings[-1])
     polar.append((back, np.arctan2(disc[:, 1], disc[:, 0])))
-    quads, materials = _cap_quads(0, flip=False), ["pupil"] * CAP**2
+    quads, materials = _cap_quads(0, cap, flip=False), ["pupil"] * cap**2
     ring = rim
     start = len(disc)
-    for degrees in RING_DEGREES[1:]:
+    for degrees in rings[1:]:
         following = np.arange(start, start + len(rim))
         quads += _band(ring, following)
         materials += ["iris" if degrees <= IRIS_DEGREES else "sclera"] * len(rim)
         ring, start = following, start + len(rim)
     back_rim = start + rim
-    quads += _cap_quads(start, flip=True)
-    materials += ["sclera"] * CAP**2
+    quads += _cap_quads(start, cap, flip=True)
+    materials += ["sclera"] * cap**2
     # The last ring and the rim of the back cap coincide: join them.
     joined = np.array(quads)
     for own, twin in zip(ring, back_rim, strict=True):
@@ -107,15 +127,14 @@ def voxel_quads(vertices: Array, triangles: Indices, faces: int) -> tuple[Array,
     return np.array([list(vertex.co) for vertex in result.vertices]), quads
 
 
-def _grid_rim() -> Indices:
+def _grid_rim(cap: int) -> Indices:
     """Grid vertices along the square's rim, counter-clockwise in (u, v)."""
-    last = CAP
-    index = np.arange((CAP + 1) ** 2).reshape(CAP + 1, CAP + 1)
-    return np.concatenate([index[:last, 0], index[last, :last], index[last:0:-1, last], index[0, last:0:-1]])
+    index = np.arange((cap + 1) ** 2).reshape(cap + 1, cap + 1)
+    return np.concatenate([index[:cap, 0], index[cap, :cap], index[cap:0:-1, cap], index[0, cap:0:-1]])
 
 
-def _cap_quads(start: int, flip: bool) -> list[list[int]]:
-    index = start + np.arange((CAP + 1) ** 2).reshape(CAP + 1, CAP + 1)
+def _cap_quads(start: int, cap: int, flip: bool) -> list[list[int]]:
+    index = start + np.arange((cap + 1) ** 2).reshape(cap + 1, cap + 1)
     quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)
     return [[int(v) for v in (quad[::-1] if flip else quad)] for quad in quads]
 

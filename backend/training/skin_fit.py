@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from facetalk.topology.surface_fit import fit_to_surface, umbrella, warp
-from training.eye_opening import eye_opening
 from training.head_layout import landmark_vertices
 from training.ict_heads import IctHeads, rig_weights
+from training.lid_rings import LID_CORNERS, kit_rings, lid_places, lid_rings
 from training.makehuman import MakeHuman
 from training.quad_loops import QuadLoops, mouth_loop, quarter_position
 from training.rims import LIP_LOOPS
@@ -114,18 +114,12 @@ class SkinFit:
         return Correspondences(np.array(list(found)), np.stack(list(found.values())), exact)
 
     def _lids(self, side: str) -> dict[int, Array]:
-        helper = self.human.quads[self.human.group == f"helper-{side[0]}-eye"]
-        centre = self.human.vertices[np.unique(helper)].mean(axis=0)
-        own = eye_opening(self.start, _triangles(self.quads), self.human.vertices, _triangles(helper), centre, 2.2)
-        kit = self.heads.eye_opening(self.canonical, side)
-        found = {}
-        for contour, goal in zip(own, kit, strict=True):
-            distance, nearest = cKDTree(contour).query(self.start)
-            along, goal_along = _fraction(contour), _fraction(goal)
-            for vertex in np.flatnonzero(distance < 0.08):
-                place = [np.interp(along[nearest[vertex]], goal_along, goal[:, axis]) for axis in range(3)]
-                found[int(vertex)] = np.array(place)
-        return found
+        """The rings about one eye's opening, corner to corner, on those of the kit."""
+        inner, outer = (self.index[corner] for corner in LID_CORNERS[side])
+        rings = lid_rings(self.loops, self.start, inner, outer)
+        kit, kit_outer = kit_rings(self.heads, side)
+        places = lid_places(self.start, rings, outer, self.canonical[kit], kit_outer)
+        return dict(zip(rings.ravel().tolist(), places.reshape(-1, 3), strict=True))
 
     def _ear(self, side: str) -> dict[int, Array]:
         return {
@@ -195,35 +189,33 @@ def skin_mobility(fit: SkinFit, skin: Array) -> Array:
     return np.asarray(share * share * (3.0 - 2.0 * share))
 
 
-def skin_landmarks(fit: SkinFit, skin: Array, numbers: Indices, lids: dict[str, Indices]) -> dict[str, int]:
+def skin_landmarks(fit: SkinFit, skin: Array, rows: dict[int, int], lids: dict[str, Indices]) -> dict[str, int]:
     """Skin vertices that measures and rigs read: inner lips, mouth corners, lids, outer eye corners, chin, nose.
 
     Args:
         fit: the fit that the skin comes from.
         skin: vertices ``[V, 3]``.
-        numbers: MakeHuman's of these ``[V]``.
+        rows: of MakeHuman's vertices in ``skin``.
         lids: the edge loop about either eye's opening.
     """
-    index = {int(number): row for row, number in enumerate(numbers)}
     upper, lower = OWN_LIP_LOOPS[0]
-    lips = np.array(
-        [index[int(fit.kept[v])] for v in mouth_loop(fit.loops, fit.start, fit.index[upper], fit.index[lower])]
-    )
+    loop = mouth_loop(fit.loops, fit.start, fit.index[upper], fit.index[lower])
+    lips = np.array([rows[int(fit.kept[vertex])] for vertex in loop])
     named = {
-        "inner_lip_upper": index[upper],
-        "inner_lip_lower": index[lower],
+        "inner_lip_upper": rows[upper],
+        "inner_lip_lower": rows[lower],
         "mouth_corner_left": int(lips[skin[lips, 0].argmax()]),
         "mouth_corner_right": int(lips[skin[lips, 0].argmin()]),
-        "nose_tip": index[297],
-        "chin": index[CHIN_FRONT],
+        "nose_tip": rows[297],
+        "chin": rows[CHIN_FRONT],
     }
     for side, outward in (("left", 1.0), ("right", -1.0)):
-        rows = lids[side]
-        corner = rows[(outward * skin[rows, 0]).argmax()]
+        edge = lids[side]
+        corner = edge[(outward * skin[edge, 0]).argmax()]
         named[f"outer_eye_{side}"] = int(corner)
         middle = fit.canonical[fit.heads.eyes[side]].mean(axis=0)[0]
-        height = skin[rows, 1] - skin[rows, 1].mean()
-        above, below = rows[height > 0], rows[height < 0]
+        height = skin[edge, 1] - skin[edge, 1].mean()
+        above, below = edge[height > 0], edge[height < 0]
         upper = above[np.abs(skin[above, 0] - middle).argmin()]
         # A blink draws the lower lid inwards: the vertex that will meet the upper one lies farther out.
         beyond = outward * (skin[below, 0] - skin[upper, 0])
@@ -239,10 +231,6 @@ def _similarity(points: Array, source: Array, target: Array) -> Array:
     turn = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
     scale = singular.sum() / (a**2).sum()
     return np.asarray((points - source.mean(axis=0)) @ turn * scale + target.mean(axis=0))
-
-
-def _fraction(contour: Array) -> Array:
-    return np.asarray((contour[:, 0] - contour[0, 0]) / np.ptp(contour[:, 0]))
 
 
 def _triangles(quads: Indices) -> Indices:

@@ -14,7 +14,6 @@ Indices = NDArray[np.int64]
 Distance = Callable[[Array], Array]
 
 CROWN_HEIGHT = 0.052  # head units, a little of it in the gum
-FRONT_TOOTH_SIDE, BACK_TOOTH_SIDE = 6, 4  # quads along a side of a tooth's box
 FRONT_TEETH_WITHIN = 0.075  # head units from the midline: incisors and canines
 LEEWAY = 1.15  # of the way to the box's sides: the surface may lie a little outside the kit's
 SAMPLES = 64  # along every ray
@@ -22,7 +21,9 @@ HIDDEN = 0.0005  # head units inside the row's surface (0.13 mm): where teeth to
 BETWEEN = 0.0008  # head units kept between neighbours
 
 
-def tooth_crowns(heads: IctHeads, canonical: Array, row: str, distance: Distance) -> tuple[Array, Indices]:
+def tooth_crowns(
+    heads: IctHeads, canonical: Array, row: str, distance: Distance, sides: tuple[int, int]
+) -> tuple[Array, Indices]:
     """The crowns of a row of teeth.
 
     A sphere is blown up within every tooth, to the first surface it meets or to where a neighbour is nearer.
@@ -32,6 +33,7 @@ def tooth_crowns(heads: IctHeads, canonical: Array, row: str, distance: Distance
         canonical: their average in canonical pose ``[V, 3]``.
         row: ``upper_teeth`` or ``lower_teeth``.
         distance: signed distance ``[N]`` of points ``[N, 3]`` to the row, negative inside.
+        sides: quads along a side of the box of a front tooth and of a back tooth.
 
     Returns:
         Vertices ``[V, 3]`` and quads ``[Q, 4]``.
@@ -44,22 +46,24 @@ def tooth_crowns(heads: IctHeads, canonical: Array, row: str, distance: Distance
         def apart(points: Array, own: NDArray[np.bool_] = own) -> Array:
             return 0.5 * (_inside(points, canonical, triangles[own]) - _inside(points, canonical, triangles[~own]))
 
-        crown, faces = _crown(canonical[tooth], row == "upper_teeth", distance, apart)
+        crown, faces = _crown(canonical[tooth], row == "upper_teeth", distance, apart, sides)
         vertices.append(crown)
         quads.append(faces + count)
         count += len(crown)
     return np.concatenate(vertices), np.concatenate(quads)
 
 
-def _crown(tooth: Array, upper: bool, distance: Distance, apart: Distance) -> tuple[Array, Indices]:
+def _crown(
+    tooth: Array, upper: bool, distance: Distance, apart: Distance, sides: tuple[int, int]
+) -> tuple[Array, Indices]:
     """One crown, from a tooth's vertices ``[N, 3]`` and two distances that are negative within it."""
     low, high = tooth.min(axis=0), tooth.max(axis=0)
     # Roots never show: all quads go to the crown.
     neck = min(high[1], low[1] + CROWN_HEIGHT) if upper else max(low[1], high[1] - CROWN_HEIGHT)
     crown = tooth[tooth[:, 1] <= neck] if upper else tooth[tooth[:, 1] >= neck]
     low, high = crown.min(axis=0), crown.max(axis=0)
-    side = FRONT_TOOTH_SIDE if abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN else BACK_TOOTH_SIDE
-    directions, quads = box_sphere(side)
+    front = abs(low[0] + high[0]) < 2 * FRONT_TEETH_WITHIN
+    directions, quads = box_sphere(sides[0] if front else sides[1])
     middle = crown.mean(axis=0)
     room = np.where(directions > 0.0, high - middle, middle - low)
     rays = directions * LEEWAY * room / np.abs(directions).max(axis=1, keepdims=True)

@@ -20,6 +20,15 @@ def test_angles_of_a_square_and_a_kite() -> None:
     assert bad_quads(vertices, kite).all()
 
 
+def test_a_steep_face_is_found_before_it_turns_over() -> None:
+    vertices, quads = box_sphere(6)
+    leaning = vertices.copy()
+    face = quads[50]
+    leaning[face[0]] = leaning[face[2]] + 0.1 * (leaning[face[0]] - leaning[face[2]])
+    assert not turned_over(leaning, quads).any()
+    assert turned_over(leaning, quads, 0.99).any()
+
+
 def test_a_dent_through_the_other_side_crosses() -> None:
     vertices, quads = box_sphere(6)
     pole = int(vertices[:, 1].argmax())

@@ -48,6 +48,19 @@ def test_guided_vertices_come_to_lie_on_their_curve_and_others_about_where_they_
     assert np.linalg.norm(landed - start, axis=1).max() < 2.0 * height
 
 
+def test_held_vertices_stay_at_the_point_nearest_to_their_start() -> None:
+    directions, quads = box_sphere(8)
+    start = RADIUS * directions
+    equator = np.flatnonzero(np.abs(directions[:, 1]) < 1e-6)
+    angle = np.linspace(0.0, 2.0 * np.pi, 2000)
+    curve = RADIUS * np.stack([np.cos(angle), np.zeros(2000), np.sin(angle)], axis=1)
+    start[equator[0]] += 0.3 * (start[equator[1]] - start[equator[0]])
+    slid, held = (relax(start, quads, ball, [Guide(equator, curve, slides)]) for slides in (True, False))
+    moved = [np.linalg.norm(landed[equator] - start[equator], axis=1).max() for landed in (slid, held)]
+    assert moved[1] < 0.02 * RADIUS
+    assert moved[1] < 0.8 * moved[0]
+
+
 def test_a_sheet_that_faces_inwards_stays_so_if_the_start_says_which_side_is_out() -> None:
     directions, quads = box_sphere(8)
     inward = quads[:, ::-1]

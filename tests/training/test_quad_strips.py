@@ -52,5 +52,8 @@ def test_a_fold_is_evened_out() -> None:
     folded = vertices.copy()
     folded[index[2, 2]] = [4.4, 4.4, 0.0]
     assert turned_over(folded, quads).any()
-    sound = untangled(vertices, folded, quads)
-    assert not turned_over(sound, quads).any()
+    for start in (vertices, None):
+        sound = untangled(folded, quads, start)
+        assert not turned_over(sound, quads).any()
+    held = untangled(folded, quads, held=quads[0])
+    assert np.array_equal(held[quads[0]], vertices[quads[0]])

@@ -30,10 +30,15 @@ def bad_quads(vertices: Array, quads: Indices) -> Flags:
     return np.asarray((angles.min(axis=1) < SHARP) | (angles.max(axis=1) > BLUNT))
 
 
-def turned_over(vertices: Array, quads: Indices) -> Flags:
+def turned_over(vertices: Array, quads: Indices, least: float = 0.0) -> Flags:
     """Which quads ``[Q]`` face away from what all the quads around them face on average.
 
     A fold shows so on any sheet, closed or open, wherever inside and outside are.
+
+    Args:
+        vertices: ``[V, 3]``.
+        quads: ``[Q, 4]``.
+        least: cosine that there must be between the two; above 0 it finds what is all but turned over as well.
     """
     corners = vertices[quads]
     area = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
@@ -41,7 +46,8 @@ def turned_over(vertices: Array, quads: Indices) -> Flags:
     for column in range(4):
         np.add.at(summed, quads[:, column], area)
     around = summed[quads].sum(axis=1) - 4.0 * area
-    return np.asarray((around * area).sum(axis=1) < 0.0)
+    limit = least * np.linalg.norm(around, axis=1) * np.linalg.norm(area, axis=1)
+    return np.asarray((around * area).sum(axis=1) < limit)
 
 
 def crossing_faces(vertices: Array, quads: Indices) -> Indices:

@@ -13,6 +13,7 @@ from facetalk.bundle import Bundle, read_bundle, write_bundle
 from facetalk.errors import UserError
 from facetalk.head.head import UNITS_PER_METRE
 from facetalk.head.similarity import Similarity
+from facetalk.presets import shipped_templates
 from facetalk.topology.mesh_binding import MeshBinding
 from facetalk.topology.polygon_mesh import PolygonMesh
 
@@ -95,15 +96,17 @@ def template_folder(name: str) -> Path:
     """The folder of a template of the user's own.
 
     Raises:
-        UserError: the name cannot be one.
+        UserError: the name cannot be one, or a template that comes along has it.
     """
     if not NAME.fullmatch(name):
         raise UserError(f"A template cannot be named {name!r}: use up to 64 of a-z, 0-9, _ and -.")
+    if name in shipped_templates():
+        raise UserError(f"A template that comes along is named {name} already: choose another name.")
     return own_folder() / name
 
 
 def require_own_template(name: str) -> Path:
-    """The folder of a template, by its name or its path.
+    """The folder of a template of the user's own, by its name or its path.
 
     Raises:
         UserError: there is none.
@@ -111,8 +114,20 @@ def require_own_template(name: str) -> Path:
     for folder in (Path(name), own_folder() / name):
         if (folder / MANIFEST).is_file():
             return folder
-    known = f"choose one of {', '.join(list_own_templates())}, or " if list_own_templates() else ""
-    raise UserError(f"There is no template {name}: {known}make one of a mesh with `facetalk template MESH`.")
+    known = ", ".join((*shipped_templates(), *list_own_templates()))
+    raise UserError(
+        f"There is no template {name}: choose one of {known}, or make one of a mesh with `facetalk template MESH`."
+    )
+
+
+def require_template(name: str) -> None:
+    """Check that there is a template of a name: one that comes along, or the user's own.
+
+    Raises:
+        UserError: there is none; it says which there are.
+    """
+    if name not in shipped_templates():
+        require_own_template(name)
 
 
 def write_own_template(folder: Path, template: OwnTemplate, source: str) -> None:

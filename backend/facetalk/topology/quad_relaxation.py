@@ -26,7 +26,7 @@ Surface = Callable[[Tensor], tuple[Tensor, Tensor]]
 ROUNDS, STEPS = 14, 25  # how often the field is read, and descents in between
 RATE = 4e-4  # head units that a vertex moves in a step at most
 OPEN = 0.5  # sine of a corner from which on it is good enough: 30 to 150 degrees
-DISTANCE_WEIGHT, BENDING_WEIGHT, EVENNESS_WEIGHT, GUIDE_WEIGHT = 20.0, 0.5, 0.02, 200.0
+DISTANCE_WEIGHT, BENDING_WEIGHT, EVENNESS_WEIGHT, GUIDE_WEIGHT = 20.0, 0.5, 0.02, 250.0
 NEWTON_STEPS, LONGEST_STEP = 5, 0.004  # of the final projection; head units
 LEAST_GRADIENT = 0.2
 
@@ -38,10 +38,23 @@ class Guide:
     Attributes:
         vertices: ``[N]``.
         curve: points ``[M, 3]`` of a polyline, head units; a closed one repeats its first point.
+        slides: whether the vertices may slide along it; if not, each stays at the point nearest to its start.
     """
 
     vertices: Indices
     curve: Array
+    slides: bool = True
+
+    def lines(self, start: Tensor, now: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The vertices ``[N]``, where they belong ``[N, 3]`` and along which directions they are free ``[N, 3]``.
+
+        Args:
+            start: all vertices of the mesh at the start ``[V, 3]``.
+            now: where they are.
+        """
+        vertices, curve = torch.from_numpy(self.vertices), torch.from_numpy(self.curve).float()
+        places, tangents = closest_on_curve((now if self.slides else start)[vertices], curve)
+        return vertices, places, tangents if self.slides else torch.zeros_like(tangents)
 
 
 def relax(
@@ -64,12 +77,12 @@ def relax(
     points, corners = origin.clone(), torch.from_numpy(np.ascontiguousarray(quads)).long()
     outward = _vertex_normals(origin, corners) if two_sided else None
     shape = _Shape(origin, corners)
-    rails = [(torch.from_numpy(guide.vertices), torch.from_numpy(guide.curve).float()) for guide in guides]
     for _ in range(ROUNDS):
-        points = _settle(project(points, surface, 1), surface, shape, rails, outward)
+        base = project(points, surface, 1)
+        points = _settle(base, surface, shape, [guide.lines(origin, base) for guide in guides], outward)
     free = torch.ones(len(points), dtype=torch.bool)
-    for vertices, _ in rails:
-        free[vertices] = False
+    for guide in guides:
+        free[torch.from_numpy(guide.vertices)] = False
     points[free] = project(points[free], surface)
     return points.double().numpy()
 
@@ -131,14 +144,17 @@ class _Shape:
 
 
 def _settle(
-    base: Tensor, surface: Surface, shape: _Shape, rails: list[tuple[Tensor, Tensor]], outward: Tensor | None
+    base: Tensor,
+    surface: Surface,
+    shape: _Shape,
+    lines: list[tuple[Tensor, Tensor, Tensor]],
+    outward: Tensor | None,
 ) -> Tensor:
-    """One round, from ``base [V, 3]``."""
+    """One round, from ``base [V, 3]``; lines are of ``Guide.lines``."""
     distance, gradient = surface(base)
     length = gradient.norm(dim=1).clamp(min=LEAST_GRADIENT)
     normals = functional.normalize(gradient, dim=1)
     facing = normals if outward is None else normals * (normals * outward).sum(dim=1, keepdim=True).sign()
-    lines = [(vertices, *closest_on_curve(base[vertices], curve)) for vertices, curve in rails]
     points = base.clone().requires_grad_(True)
     descent = torch.optim.Adam([points], lr=RATE, betas=(0.8, 0.95))
     for _ in range(STEPS):

@@ -90,8 +90,15 @@ class Template:
             groups={name: tensor.numpy().astype(np.int32) for name, tensor in groups.items()},
             mobility=bundle.tensor("mobility", (len(vertices),)).numpy(),
             landmarks={str(name): int(vertex) for name, vertex in bundle.config["landmarks"].items()},
-            hair={style: _read_hair(bundle, style) for style in bundle.config["hair_styles"]},
+            hair=_read_hair_styles(bundle),
         )
+
+
+def _read_hair_styles(bundle: Bundle) -> dict[str, HairMesh]:
+    """The hair of a template, or of the one beside it whose hair it wears."""
+    other = bundle.config.get("hair_of")
+    worn = bundle if other is None else read_bundle(bundle.folder.parent / Path(str(other)).name, "topology")
+    return {style: _read_hair(worn, style) for style in worn.config["hair_styles"]}
 
 
 def _read_hair(bundle: Bundle, style: str) -> HairMesh:

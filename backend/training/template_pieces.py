@@ -1,0 +1,153 @@
+"""The pieces of a template: quad meshes of the head's parts with UVs, materials and colours."""
+
+from dataclasses import dataclass
+
+import igl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from facetalk.evaluation.crossings import sphere
+from facetalk.head.head import Head
+from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.topology.quad_relaxation import Surface, part_surface, project, relax
+from training.ict_heads import IctHeads
+from training.quad_coarsening import QuadSheet
+from training.quad_parts import EyeballGrid, eyeball, voxel_quads
+from training.quad_strips import without_triangles
+from training.skin_fit import SkinFit, closed_mouth, mouth_lining
+from training.template_detail import Detail
+from training.template_paint import paint_skin
+from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settled
+from training.tooth_crowns import tooth_crowns
+from training.training_heads import BROWS, PARTS
+from training.untangling import untangled
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+PARTS_WITH_BROWS = (*PARTS, BROWS)
+PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums", "brows": "brows"}
+PART_COLORS = {
+    "sclera": (0.84, 0.83, 0.80, 1.0),
+    "iris": (0.10, 0.16, 0.20, 1.0),
+    "pupil": (0.005, 0.005, 0.005, 1.0),
+    "teeth": (0.83, 0.80, 0.70, 1.0),
+    "gums": (0.50, 0.16, 0.15, 1.0),
+    "tongue": (0.55, 0.18, 0.17, 1.0),
+    "brows": (0.055, 0.030, 0.017, 1.0),
+}
+
+
+@dataclass
+class Piece:
+    """A quad mesh on its way into the template; fields as in ``facetalk.topology.template.Template``."""
+
+    vertices: Array
+    quads: Indices
+    uv: Array
+    part: int
+    materials: NDArray[np.str_]
+    colors: Array
+
+
+def template_pieces(fit: SkinFit, head: Head, detail: Detail, resolution: int) -> tuple[list[Piece], SkinMesh]:
+    """All pieces of a template, the skin first, and the skin as it was made."""
+    heads, canonical = fit.heads, fit.canonical
+    skin = _skin(fit, head, detail)
+    colors = paint_skin(closed_mouth(fit, skin.vertices), heads.neutral, mouth_lining(fit, skin.vertices))
+    pieces = [Piece(skin.vertices, skin.quads, skin.uv, 0, np.full(len(skin.quads), "skin"), colors)]
+    pieces += [_eyeball_piece(head, canonical, heads, side, detail.eyeball) for side in ("left", "right")]
+    parts = {row: _teeth(head, fit, row, detail.tooth_sides) for row in ("upper_teeth", "lower_teeth")}
+    parts |= {"mouth": _gums_and_tongue(head, fit, detail.mouth_quads)}
+    parts |= {BROWS: _brows(head, resolution, detail.brow_quads)}
+    pieces += [_part_piece(part, *mesh, heads, canonical) for part, mesh in parts.items()]
+    return pieces, skin
+
+
+def _skin(fit: SkinFit, head: Head, detail: Detail) -> SkinMesh:
+    skin = fitted_skin(fit, head)
+    if detail.skin_quads is not None:
+        skin = coarser(skin, detail.skin_quads, fit)
+    skin = settled(skin, fit, head)
+    return finer(skin, head) if detail.finer_skin else skin
+
+
+def _brows(head: Head, resolution: int, quads: int) -> tuple[Array, Indices]:
+    """Both brows of the average neural head, remeshed by voxels and settled on their surface."""
+    surface = _average_surface(head, BROWS)
+    mesh = marching_cubes(lambda points: surface(points)[0], head.box, resolution)
+    vertices, faces = voxel_quads(*components(mesh, 2), quads)
+    return relax(vertices, faces, surface), faces
+
+
+def _gums_and_tongue(head: Head, fit: SkinFit, quads: int | None) -> tuple[Array, Indices]:
+    """The kit's own sheet of gums, palate and tongue in quads alone, settled on the average neural head."""
+    faces = fit.heads.mouth_quads
+    used, compact = np.unique(faces[faces >= 0], return_inverse=True)
+    rows = np.full(faces.shape, -1)
+    rows[faces >= 0] = compact
+    start, sheet = without_triangles(fit.canonical[used], rows)
+    if quads is not None:
+        start, sheet = _coarser_sheet(start, sheet, quads)
+    landed = relax(start, sheet, _average_surface(head, "mouth"), two_sided=True)
+    return untangled(landed, sheet, start), sheet
+
+
+def _coarser_sheet(vertices: Array, faces: Indices, quads: int) -> tuple[Array, Indices]:
+    sheet = QuadSheet(vertices, faces, vertices, faces, (), None, np.arange(len(vertices)))
+    sheet = sheet.coarsened(quads, lambda points: np.ones(len(points)))
+    used, compact = np.unique(sheet.quads, return_inverse=True)
+    return sheet.vertices[used], compact.reshape(-1, 4)
+
+
+def _teeth(head: Head, fit: SkinFit, row: str, sides: tuple[int, int]) -> tuple[Array, Indices]:
+    """The crowns of a row of teeth of the average neural head."""
+    surface = _average_surface(head, row)
+
+    def distance(points: Array) -> Array:
+        return surface(torch.from_numpy(points).float())[0].double().numpy()
+
+    vertices, quads = tooth_crowns(fit.heads, fit.canonical, row, distance, sides)
+    return untangled(vertices, quads), quads
+
+
+def _average_surface(head: Head, part: str) -> Surface:
+    return part_surface(head, head.identity("average"), head.parts.index(part))
+
+
+def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str, grid: EyeballGrid) -> Piece:
+    centre, radius = sphere(canonical[heads.eyes[side]])
+    ball, quads, materials, uv = eyeball(centre, radius, heads.gaze(canonical, side), grid)
+    # The rings of pupil and iris are round: they only gain the neural eyeball's bulge.
+    vertices = project(torch.from_numpy(ball).float(), _average_surface(head, "eyeballs")).double().numpy()
+    colors = np.tile(PART_COLORS["sclera"], (len(vertices), 1))
+    for name in ("iris", "pupil"):
+        colors[np.unique(quads[materials == name])] = PART_COLORS[name]
+    return Piece(vertices, quads, uv[quads], PARTS.index("eyeballs"), materials, colors)
+
+
+def _part_piece(part: str, vertices: Array, quads: Indices, heads: IctHeads, canonical: Array) -> Piece:
+    materials = np.full(len(quads), PART_MATERIALS[part])
+    if part == "mouth":
+        # Whatever the tongue shapes move is tongue.
+        kit = heads.vertices_of["mouth"]
+        moves = heads.tongue_weight[kit][cKDTree(canonical[kit]).query(vertices)[1]] > 0.3
+        materials = np.where(moves[quads].mean(axis=1) > 0.5, "tongue", "gums")
+    colors = np.tile(PART_COLORS["gums"], (len(vertices), 1))
+    for name in np.unique(materials):
+        colors[np.unique(quads[materials == name])] = PART_COLORS[name]
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    flat = (vertices - low)[:, [0, 2]] / (high - low)[[0, 2]]
+    return Piece(vertices, quads, 0.02 + 0.96 * flat[quads], PARTS_WITH_BROWS.index(part), materials, colors)
+
+
+def components(mesh: TriangleMesh, count: int) -> tuple[Array, Indices]:
+    """The largest connected components of a mesh: vertices ``[V, 3]`` and triangles ``[F, 3]``."""
+    labels = igl.facet_components(mesh.triangles)
+    labels = np.asarray(labels[1] if isinstance(labels, tuple) else labels).ravel()
+    largest = np.bincount(labels).argsort()[::-1][:count]
+    triangles = mesh.triangles[np.isin(labels, largest)]
+    used, compact = np.unique(triangles, return_inverse=True)
+    return mesh.vertices[used], compact.reshape(-1, 3)

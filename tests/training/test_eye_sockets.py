@@ -1,0 +1,50 @@
+"""What lies behind lids: rings on a tube that widens to a face at one end and ends in a socket at the other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.eye_sockets import CLEAR, DEEP, RINGS, behind_lids, clear_of_eyeball, deep_border, socket_quads
+
+AROUND, LONG, LIDS_AT = 12, 10, 5
+
+
+def tube() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Vertices and quads of a tube along z, and the ring that is the lids; the face is what comes first, and longer."""
+    angle, along = np.meshgrid(2.0 * np.pi * np.arange(AROUND) / AROUND, np.arange(LONG + 6.0))
+    vertices = np.stack([0.06 * np.cos(angle), 0.06 * np.sin(angle), 0.1 - 0.01 * along], axis=-1).reshape(-1, 3)
+    index = np.arange(len(vertices)).reshape(-1, AROUND)
+    after = np.roll(index, -1, axis=1)
+    quads = np.stack([index[:-1], index[1:], after[1:], after[:-1]], axis=-1).reshape(-1, 4)
+    return vertices, quads, index[LONG]
+
+
+def test_the_smaller_side_of_the_lids_is_behind_them() -> None:
+    _, quads, lids = tube()
+    behind, border = behind_lids(quads, lids)
+    assert behind.tolist() == list(range((LONG + 1) * AROUND, (LONG + 6) * AROUND))
+    assert sorted(border) == list(range((LONG + 5) * AROUND, (LONG + 6) * AROUND))
+    assert set(np.abs(np.diff(border))) <= {1, AROUND - 1}  # in their order
+
+
+def test_a_socket_is_cut_off_behind_its_rings() -> None:
+    _, quads, lids = tube()
+    left = quads[~socket_quads(quads, lids)]
+    assert left.max() == (LONG + RINGS + 1) * AROUND - 1
+
+
+def test_the_ring_that_will_be_the_border_goes_as_deep_as_the_socket() -> None:
+    vertices, quads, lids = tube()
+    moved = deep_border(vertices, quads, lids)
+    assert np.array_equal(moved[lids + RINGS * AROUND], vertices[lids + DEEP * AROUND])
+    assert (moved != vertices).any(axis=1).sum() == AROUND
+
+
+def test_what_is_behind_is_clear_of_the_ball_but_for_the_border() -> None:
+    vertices, quads, lids = tube()
+    centre, radius = np.array([0.0, 0.0, -0.02]), 0.06
+    moved = clear_of_eyeball(vertices, quads, lids, centre, radius)
+    behind, border = behind_lids(quads, lids)
+    off = np.linalg.norm(moved - centre, axis=1) - radius
+    assert (off[np.setdiff1d(behind, border)] >= CLEAR - 1e-9).all()
+    others = np.setdiff1d(np.arange(len(vertices)), np.setdiff1d(behind, border))
+    assert np.array_equal(moved[others], vertices[others])
