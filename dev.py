@@ -78,10 +78,11 @@ def test(options: argparse.Namespace) -> int:
 
 
 def pictures(options: argparse.Namespace) -> int:
-    """Render the pictures of README.md, docs/head.md and docs/rig.md into docs/pictures."""
+    """Render the pictures of README.md, docs/head.md, docs/topology.md and docs/rig.md into docs/pictures."""
     set_up(DEVELOPMENT)
     subprocess.run([PYTHON, "-m", "facetalk.export.pictures", SAMPLE, PICTURES], check=True)
     subprocess.run([PYTHON, "-m", "training.head_pictures", "--output", PICTURES], check=True)
+    subprocess.run([PYTHON, "-m", "training.template_pictures", "--output", PICTURES], check=True)
     subprocess.run([PYTHON, "-m", "training.rig_pictures", "--output", PICTURES], check=True)
     return 0
 
