@@ -232,12 +232,12 @@ def _chances(
 ) -> NDArray[np.float64]:
     """The chance of every line, all together 1."""
     frames = np.array([line.frames for _, line in lines], dtype=np.float64)
+    languages = np.array([str(line.entry.get("language")) for _, line in lines])
     chances = np.zeros_like(frames)
     for place, corpus in enumerate(corpora):
         own = np.array([each is corpus for each, _ in lines])
         if not own.any():
             continue
-        languages = np.array([str(line.entry.get("language")) for _, line in lines])
         for language in np.unique(languages[own]):
             among = own & (languages == language)
             chances[among] = frames[among] * frames[among].sum() ** (language_power - 1.0)

@@ -38,8 +38,10 @@ class GuidedDenoiser:
         self.heard = heard
         self.silence = network.audio.silence(heard)
         self.expected = network.expect(heard, style)
-        unheard = network.expect(self.silence, style)
-        self.guided = None if self.expected is None or unheard is None else self._guide(self.expected, unheard)
+        unheard = None if guidance == 1.0 else network.expect(self.silence, style)
+        self.guided = self.expected
+        if self.expected is not None and unheard is not None:
+            self.guided = self._guide(self.expected, unheard)
 
     def __call__(self, noisy: Tensor, time: Tensor) -> Tensor:
         """Predict the clean codes ``[B, T, E]``; the contract of ``samplers.Denoiser``."""
