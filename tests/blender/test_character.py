@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -12,7 +11,6 @@ import soundfile
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-import blender_addon
 from blender_addon import (
     backend_process,
     character_landmarks,
@@ -25,31 +23,14 @@ from blender_addon import (
 from blender_addon.character_fit import CharacterFit
 from blender_addon.records import BackendError
 from tests.service.fake_animator import grid_mesh, lift
-from tests.service.fake_backend import write_fake_python
+from tests.service.fake_backend import UseBackend
 
 Floats = NDArray[np.float32]
-UseBackend = Callable[..., Path]
 
 SIDE = 20
 
 
-@pytest.fixture(scope="module", autouse=True)
-def addon() -> Iterator[None]:
-    blender_addon.register()
-    yield
-    blender_addon.unregister()
-
-
-@pytest.fixture
-def use_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBackend]:
-    def use(**wishes: object) -> Path:
-        python = write_fake_python(tmp_path, **wishes)
-        monkeypatch.setenv("FACETALK_PYTHON", str(python))
-        return python
-
-    yield use
-    backend_process.stop_shared_backend()
-    backend_process.last_health = None
+pytestmark = pytest.mark.usefixtures("addon")
 
 
 def vertices() -> Floats:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-import blender_addon
 from blender_addon import (
     backend_process,
     compat,
@@ -27,29 +26,12 @@ from blender_addon.hair_change import HairChange
 from blender_addon.records import BackendError, Hair, Topology
 from blender_addon.work import Work
 from tests.service.fake_animator import HAIR_COLOR, grid_hair, grid_mesh
-from tests.service.fake_backend import write_fake_python
+from tests.service.fake_backend import UseBackend
 
 KINDS_OF_DATA = ("objects", "meshes", "shape_keys", "actions", "materials", "collections")
 
-UseBackend = Callable[..., Path]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def addon() -> Iterator[None]:
-    blender_addon.register()
-    yield
-    blender_addon.unregister()
-
-
-@pytest.fixture
-def use_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBackend]:
-    def use(**wishes: object) -> Path:
-        python = write_fake_python(tmp_path, **wishes)
-        monkeypatch.setenv("FACETALK_PYTHON", str(python))
-        return python
-
-    yield use
-    backend_process.stop_shared_backend()
+pytestmark = pytest.mark.usefixtures("addon")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,31 +20,14 @@ from blender_addon import backend_process, generation, stepped_operator, takes, 
 from blender_addon.records import BackendError
 from blender_addon.strip_sound import StripSound
 from tests.service.fake_animator import frame_vertices
-from tests.service.fake_backend import write_fake_python
+from tests.service.fake_backend import UseBackend
 
 RATE = 48000
 
 KINDS_OF_DATA = ("objects", "meshes", "shape_keys", "actions", "materials", "collections")
 
-UseBackend = Callable[..., Path]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def addon() -> Iterator[None]:
-    blender_addon.register()
-    yield
-    blender_addon.unregister()
-
-
-@pytest.fixture
-def use_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBackend]:
-    def use(**wishes: object) -> Path:
-        python = write_fake_python(tmp_path, **wishes)
-        monkeypatch.setenv("FACETALK_PYTHON", str(python))
-        return python
-
-    yield use
-    backend_process.stop_shared_backend()
+pytestmark = pytest.mark.usefixtures("addon")
 
 
 def tone(path: Path, seconds: float = 2.0) -> Path:

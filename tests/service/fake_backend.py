@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from facetalk.service.stream import PROTOCOL
 from tests.service.fake_animator import FakeAnimator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+UseBackend = Callable[..., Path]  # with wishes: the executable, as the fixture ``use_backend`` gives it
 BACKEND_PYTHON = os.environ.get("FACETALK_TEST_BACKEND", sys.executable)
 
 
