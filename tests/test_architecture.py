@@ -14,7 +14,7 @@ FLOORS: tuple[set[str], ...] = (
     {"cli", "cli_bench", "cli_evaluate", "cli_fit", "cli_head", "cli_rig", "cli_template"},
     {"cli_console"},
     {"service", "export", "evaluation"},
-    {"animate", "capture", "cast", "character", "imported_head", "keyed_take", "rigged_take"},
+    {"animate", "capture", "cast", "character", "imported_head", "keyed_take", "rigged_take", "stand_in"},
     {"topology"},
     {"head", "motion", "speech"},
     {"bundle", "clip", "take", "presets", "preset_file", "device", "output_file"},

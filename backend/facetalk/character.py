@@ -1,22 +1,19 @@
 """A character of the user's own: a mesh that an animator's takes are performed by."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetalk import presets
-from facetalk.animate import CAPTURED_RATE, Animator, Progress
-from facetalk.clip import Clip
+from facetalk.animate import Animator, Pose
 from facetalk.errors import UserError
 from facetalk.head.fitting import FittedIdentity, fit_scan
 from facetalk.head.head import Head
 from facetalk.head.registration import require_units
-from facetalk.keyed_take import keyed_take
-from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings
+from facetalk.stand_in import StandIn
+from facetalk.take import BALD, TakeSettings
 from facetalk.topology.carried_groups import carried_groups
 from facetalk.topology.mesh_binding import BoundMesh, bind_mesh
 from facetalk.topology.own_template import OwnMesh, OwnTemplate, read_own_template, require_own_template
@@ -27,7 +24,7 @@ HEAD_NAME = presets.HEAD.rpartition("/")[2]
 OWN_FACE = TakeSettings().identity  # the only identity that a character has is its own
 
 
-class Character:
+class Character(StandIn):
     """The user's own mesh in place of a face; a ``facetalk.service.stream.TakeSource``.
 
     Args:
@@ -36,7 +33,8 @@ class Character:
     """
 
     def __init__(self, animator: Animator, template: OwnTemplate) -> None:
-        self._animator, self._template = animator, template
+        super().__init__(animator)
+        self._template = template
         self._bound = BoundMesh(animator.head, template.mesh.vertices, template.binding)
         face, groups = template.face(), carried_groups(animator.head, animator.template, template.binding)
         self._face = replace(face, groups={**face.groups, **groups})
@@ -51,11 +49,6 @@ class Character:
         head = animator.head
         folder = require_own_template(name)
         return cls(animator, read_own_template(folder, HEAD_NAME, head.identity_size, len(head.parts)))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the models run."""
-        return self._animator.device
 
     @property
     def models(self) -> Sequence[str]:
@@ -74,45 +67,9 @@ class Character:
             raise UserError(f"The template {self._template.name} has hair of its own, or none: leave the hair out.")
         return self._face
 
-    def frame_count(self, clip: Clip, fps: float) -> int:
-        """Frames of a take, as ``Animator.frame_count``."""
-        return self._animator.frame_count(clip, fps)
-
-    def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
-        """Pose a take, in the mesh's own units and axes; otherwise as ``Animator.frames``."""
-        self.mesh(settings.identity, settings.hair)
-        return self._animator.perform(self._bound.pose, clip, settings, progress)
-
-    @property
-    def head(self) -> Head:
-        """The head that the mesh hangs on."""
-        return self._animator.head
-
-    @property
-    def code_rate(self) -> int:
-        """Codes per second that speech becomes."""
-        return self._animator.code_rate
-
-    def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
-        """The take as expression codes, as ``Animator.codes``."""
-        return self._animator.codes(clip, settings, progress)
-
-    def poses(
-        self,
-        codes: Tensor,
-        settings: TakeSettings,
-        progress: Progress | None = None,
-        *,
-        rate: int = CAPTURED_RATE,
-        frame_count: int | None = None,
-    ) -> Iterator[FrameBatch]:
-        """Pose expression codes, in the mesh's own units and axes; otherwise as ``Animator.poses``."""
-        pose = self._bound.pose
-        return self._animator.perform_codes(pose, codes, settings, progress, rate=rate, frame_count=frame_count)
-
-    def keyed(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
-        """A take as shape keys with curves, as ``keyed_take`` makes it."""
-        return keyed_take(self, clip, settings, progress or (lambda stage, fraction: None))
+    def _posing(self, identity: str) -> Pose:
+        """Poses the bound mesh, whose face is its own."""
+        return self._bound.pose
 
 
 @dataclass(frozen=True)

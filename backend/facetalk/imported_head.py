@@ -1,6 +1,6 @@
 """An imported head in place of the embedded one: its identities wear the template, and perform an animator's takes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk import presets
-from facetalk.animate import CAPTURED_RATE, Animator, Pose, Progress
-from facetalk.clip import Clip
+from facetalk.animate import Animator, Pose
 from facetalk.errors import UserError
 from facetalk.head.head import Head, to_blender
 from facetalk.head.parametric_head import FollowedPoints, RiggedHead
 from facetalk.head.published_head import PublishedHead
 from facetalk.head.similarity import Similarity
-from facetalk.keyed_take import keyed_take
-from facetalk.take import BALD, FrameBatch, KeyedTake, TakeSettings
+from facetalk.stand_in import StandIn
+from facetalk.take import BALD, TakeSettings
 from facetalk.topology.borrowed_parts import BorrowedParts, shown_vertices
 from facetalk.topology.face_model import SKIN, FaceModel
 from facetalk.topology.surface_landing import LandedTemplate, landed_once
@@ -57,7 +56,7 @@ class _Actor:
     transform: Similarity  # from the head's space to ours
 
 
-class ImportedHead:
+class ImportedHead(StandIn):
     """An imported head; a ``facetalk.service.stream.TakeSource`` that knows every form of takes.
 
     Args:
@@ -77,7 +76,8 @@ class ImportedHead:
     def __init__(
         self, animator: Animator, head: RiggedHead, name: str, content: Sequence[str], cache: TensorCache
     ) -> None:
-        self._animator, self._imported, self._name = animator, head, name
+        super().__init__(animator)
+        self._imported, self._name = head, name
         self._content, self._cache = tuple(content), cache
         self._translation = translation(animator.head, head, name).to(animator.device)
         self._model = FaceModel.of(animator.head, animator.template)
@@ -97,24 +97,9 @@ class ImportedHead:
         return cls(animator, head, folder.resolve().name, content, TensorCache(own_folder()))
 
     @property
-    def device(self) -> torch.device:
-        """Where the models run."""
-        return self._animator.device
-
-    @property
     def models(self) -> Sequence[str]:
         """Names of the bundles in use."""
         return (*self._animator.models, self._name)
-
-    @property
-    def head(self) -> Head:
-        """The head whose codes ``codes`` and ``poses`` speak: the embedded one."""
-        return self._animator.head
-
-    @property
-    def code_rate(self) -> int:
-        """Codes per second that speech becomes."""
-        return self._animator.code_rate
 
     def mesh(self, identity: str, hair: str | None = None) -> FaceMesh:
         """The mesh of an identity at rest; the template lands on it the first time.
@@ -127,36 +112,6 @@ class ImportedHead:
                 f"The head {self._name} has no hair styles, its surface has what hair there is: leave it out."
             )
         return self._actor(identity).mesh
-
-    def frame_count(self, clip: Clip, fps: float) -> int:
-        """Frames of a take, as ``Animator.frame_count``."""
-        return self._animator.frame_count(clip, fps)
-
-    def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
-        """The take as expression codes of the embedded head, as ``Animator.codes``."""
-        return self._animator.codes(clip, settings, progress)
-
-    def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
-        """Pose a take, as ``Animator.frames``."""
-        self.mesh(settings.identity, settings.hair)
-        return self._animator.perform(self._posing(settings.identity), clip, settings, progress)
-
-    def poses(
-        self,
-        codes: Tensor,
-        settings: TakeSettings,
-        progress: Progress | None = None,
-        *,
-        rate: int = CAPTURED_RATE,
-        frame_count: int | None = None,
-    ) -> Iterator[FrameBatch]:
-        """Pose expression codes of the embedded head, as ``Animator.poses``."""
-        pose = self._posing(settings.identity)
-        return self._animator.perform_codes(pose, codes, settings, progress, rate=rate, frame_count=frame_count)
-
-    def keyed(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> KeyedTake:
-        """A take as shape keys with curves, as ``keyed_take`` makes it."""
-        return keyed_take(self, clip, settings, progress or (lambda stage, fraction: None))
 
     def landed(
         self,
