@@ -9,20 +9,20 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
 from . import compat, face_object, hair_object, stage
 from .frame_stream import ByteSource, read_take
 from .head_motion import HeadMotion, apply_head_motion
 from .motion_writer import MotionWriter
-from .records import BackendError, Frame, Hair, Hello, Key, Keys, StreamError, Topology
+from .pictures import Still, draw_wires, render_frames, render_stills, resting_vertices, tell
+from .point_cache import CacheWriter, play_from
+from .records import BackendError, Frame, Hair, Hello, Key, Keys, Record, StreamError, Topology
 
 FIRST_FRAME = 1
 FACE_NAME = "Face"
@@ -30,15 +30,9 @@ WORKBENCH, CYCLES = "BLENDER_WORKBENCH", "CYCLES"
 RESOLUTION = (512, 512)
 
 
-class Still(NamedTuple):
-    """A single picture: a scene frame, a view of ``stage.VIEWS``, and where it goes."""
-
-    frame: int
-    view: str
-    path: Path
-
-
-def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotion | None = None) -> None:
+def build(
+    source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotion | None = None, cache: Path | None = None
+) -> None:
     """Write a .blend from a record stream: face, shape keys, hair, sound, camera, lights.
 
     Args:
@@ -46,9 +40,10 @@ def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotio
         sound: the speech, packed into the file; None for a silent one.
         blend: the file to write; a caller who may stop half way gives a temporary place.
         motion: how the head turns.
+        cache: the point cache to write the frames to, in place of shape keys.
 
     Raises:
-        BackendError: the stream carries an error.
+        BackendError: the stream carries an error, or the point cache cannot be written.
         StreamError: the stream is damaged or was cut off.
     """
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -60,6 +55,23 @@ def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotio
     _set_time(scene, hello)
     face = face_object.create_face(FACE_NAME, topology)
     face["facetalk"] = json.dumps(asdict(hello))
+    if cache is None:
+        _write_keys(face, scene, hello, records)
+    else:
+        _write_cache(face, hello, records, cache)
+    if sound is not None:
+        _add_sound(scene, sound)
+    scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
+    scene.render.engine = WORKBENCH
+    stage.build_stage(scene, resting_vertices(face))
+    if motion is not None:
+        apply_head_motion(face, scene, motion, FIRST_FRAME)
+        scene.frame_set(FIRST_FRAME)
+    _open_on_the_face()
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
+
+
+def _write_keys(face: bpy.types.Object, scene: bpy.types.Scene, hello: Hello, records: Iterator[Record]) -> None:
     writer = MotionWriter(face, scene, FIRST_FRAME, hello.frame_count)
     for record in records:
         if isinstance(record, Hair):
@@ -69,105 +81,19 @@ def build(source: ByteSource, sound: Path | None, blend: Path, motion: HeadMotio
         if isinstance(record, Keys):
             face["facetalk"] = json.dumps({**asdict(hello), "keys": asdict(record)})
     writer.finish()
-    if sound is not None:
-        _add_sound(scene, sound)
-    scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
-    scene.render.engine = WORKBENCH
-    stage.build_stage(scene, _resting_vertices(face))
-    if motion is not None:
-        apply_head_motion(face, scene, motion, FIRST_FRAME)
-        scene.frame_set(FIRST_FRAME)
-    _open_on_the_face()
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True)
 
 
-def render_frames(folder: Path, first: int, last: int, report: IO[str]) -> None:
-    """Render scene frames to ``folder/00001.png`` and on, saying after each how many are done.
-
-    Args:
-        folder: an existing folder.
-        first: first scene frame.
-        last: last scene frame, rendered too.
-        report: where progress goes.
-    """
-    scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = first, last
-    _set_picture(scene, folder / "#####")
-    # the video's encoder reads them at once: small files are not worth the time
-    scene.render.image_settings.compression = 0
-
-    def frame_written(written: bpy.types.Scene, _: object) -> None:
-        _tell(report, done=written.frame_current - first + 1, total=last - first + 1)
-
-    bpy.app.handlers.render_write.append(frame_written)
-    # as one animation: a quarter faster than frame by frame, for the face is set up only once
-    bpy.ops.render.render(animation=True)
-    bpy.app.handlers.render_write.remove(frame_written)
-
-
-def render_stills(stills: Sequence[Still], report: IO[str], close_up: str | None = None) -> None:
-    """Render single pictures, each framed on the neutral head from its own side.
-
-    Args:
-        stills: the pictures.
-        report: is told how many are done.
-        close_up: a vertex group of the face to look at instead of the whole head.
-
-    Raises:
-        KeyError: there is no such group.
-    """
-    scene, face = bpy.context.scene, bpy.data.objects[FACE_NAME]
-    seen = _resting_vertices(face) if close_up is None else _resting_group(face, close_up)
-    fill = stage.FILL if close_up is None else stage.CLOSE_UP_FILL
-    for done, still in enumerate(stills, start=1):
-        scene.frame_set(still.frame)
-        stage.frame_view(scene, seen, still.view, fill)
-        _set_picture(scene, still.path)
-        bpy.ops.render.render(write_still=True)
-        _tell(report, done=done, total=len(stills))
-
-
-def _resting_vertices(face: bpy.types.Object) -> NDArray[np.float32]:
-    """Vertices ``[V, 3]`` of the neutral face and its hair where they are placed: pictures are framed on them.
-
-    Hair that falls below the neck's end may run out of the picture: it would uncover that end.
-    """
-    neutral = _placed(face, _positions(face.data.shape_keys.key_blocks[0].points))
-    hair = [_positions(worn.data.vertices) for worn in hair_object.worn_by(face)]
-    return np.concatenate([neutral, *(each[each[:, 2] >= neutral[:, 2].min()] for each in hair)])
-
-
-def _positions(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
-    positions = np.empty(3 * len(points), np.float32)
-    points.foreach_get("co", positions)
-    return positions.reshape(-1, 3)
-
-
-def _placed(face: bpy.types.Object, positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Points ``[N, 3]`` of a face's own space in the scene's."""
-    matrix = np.array(face.matrix_basis, np.float32)
-    return np.asarray(positions @ matrix[:3, :3].T + matrix[:3, 3])
-
-
-def _resting_group(face: bpy.types.Object, name: str) -> NDArray[np.float32]:
-    """Vertices ``[N, 3]`` of a vertex group of the neutral face."""
-    group = face.vertex_groups[name].index
-    members = [v.index for v in face.data.vertices if any(entry.group == group for entry in v.groups)]
-    return _placed(face, _positions(face.data.shape_keys.key_blocks[0].points))[members]
-
-
-def draw_wires(face: bpy.types.Object) -> None:
-    """Draw the mesh's edges over the face or its hair, for pictures of its topology (Cycles shows them dark)."""
-    ink = bpy.data.materials.new("Wires")
-    ink.use_nodes = True
-    shader = next(node for node in ink.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0.01, 0.01, 0.012, 1.0)
-    face.data.materials.append(ink)
-    face.modifiers.clear()
-    wires = face.modifiers.new("Wires", "WIREFRAME")
-    wires.thickness = 0.00035
-    wires.use_replace = False
-    wires.material_offset = len(face.data.materials)  # Blender takes the last there is
+def _write_cache(face: bpy.types.Object, hello: Hello, records: Iterator[Record], cache: Path) -> None:
+    try:
+        with CacheWriter(face, FIRST_FRAME, hello.frame_count, cache) as writer:
+            for record in records:
+                if isinstance(record, Hair):
+                    hair_object.create_hair(face, record)
+                elif isinstance(record, Frame):
+                    writer.write(record)
+            writer.finish()
+    except OSError as error:
+        raise BackendError(f"The point cache cannot be written ({error.strerror}): free some space.") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,11 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "build":
             with open(0, "rb") as source:
                 motion = HeadMotion.read(options.head_motion) if options.head_motion else None
-                build(source, options.sound, options.blend, motion)
+                build(source, options.sound, options.blend, motion, options.cache)
         else:
             _run_render(options, report)
     except (BackendError, StreamError) as error:
-        _tell(report, error=str(error))
+        tell(report, error=str(error))
         return 1
     return 0
 
@@ -190,6 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(options.blend))
     scene = bpy.context.scene
+    face = bpy.data.objects[FACE_NAME]
+    if options.cache:
+        play_from(face, str(options.cache))
     scene.render.engine = options.engine
     scene.render.resolution_x, scene.render.resolution_y = options.resolution
     if options.samples:
@@ -198,10 +127,9 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
         first, last = options.range or (scene.frame_start, scene.frame_end)
         render_frames(options.frames, first, last, report)
     if options.wires:
-        face = bpy.data.objects[FACE_NAME]
         for thing in (face, *hair_object.worn_by(face)):
             draw_wires(thing)
-    render_stills(options.still, report, options.close_up)
+    render_stills(face, options.still, report, options.close_up)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,8 +139,10 @@ def _parser() -> argparse.ArgumentParser:
     building.add_argument("--sound", type=Path)
     building.add_argument("--head-motion", type=Path, metavar="JSON", help="how the head turns: see head_motion.py")
     building.add_argument("--blend", type=Path, required=True)
+    building.add_argument("--cache", type=Path, metavar="PC2", help="frames go there in place of shape keys")
     rendering = commands.add_parser("render", help="a .blend's frames become PNG files")
     rendering.add_argument("--blend", type=Path, required=True)
+    rendering.add_argument("--cache", type=Path, metavar="PC2", help="where the frames are, if not beside it")
     rendering.add_argument("--engine", choices=(WORKBENCH, CYCLES), default=WORKBENCH)
     rendering.add_argument("--resolution", type=_pair("x"), default=RESOLUTION, metavar="WIDTHxHEIGHT")
     rendering.add_argument("--samples", type=int, help="rays per pixel, of Cycles alone")
@@ -246,10 +176,6 @@ def _claim_standard_output() -> IO[str]:
     return report
 
 
-def _tell(report: IO[str], **content: object) -> None:
-    print(json.dumps(content), file=report, flush=True)
-
-
 def _set_time(scene: bpy.types.Scene, hello: Hello) -> None:
     stage.set_frame_rate(scene, hello.fps)
     scene.frame_start = FIRST_FRAME
@@ -276,12 +202,6 @@ def _open_on_the_face() -> None:
                 space.shading.color_type = "VERTEX"
                 space.clip_start = 0.01
                 space.region_3d.view_perspective = "CAMERA"
-
-
-def _set_picture(scene: bpy.types.Scene, path: Path) -> None:
-    scene.render.image_settings.file_format = "PNG"
-    scene.render.image_settings.color_mode = "RGB"
-    scene.render.filepath = str(path)
 
 
 if __name__ == "__main__":

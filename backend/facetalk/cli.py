@@ -107,11 +107,17 @@ def animate(
             help="Few shape keys with curves, no vertex farther off than so much (try 0.1).",
         ),
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option("--cache", help="Frames in a point cache (.pc2) beside the .blend, for takes of many minutes."),
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Animate a head to speech: a .blend, a preview .mp4, or both."""
     if blend is None and video is None:
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
+    if cache and compact is not None:
+        raise typer.BadParameter("a compact take has no frames to put in a point cache: leave out --cache or --compact")
     if head is not None and template is not None and template not in presets.shipped_templates():
         raise typer.BadParameter("a mesh of your own hangs on the embedded head: leave out --template or --head")
     from facetalk.clip import load_clip
@@ -133,10 +139,11 @@ def animate(
     from facetalk.export import write_take
     from facetalk.imported_head import ImportedHead
     from facetalk.service.stream import TakeSource
-    from facetalk.take import COMPACT, TakeSettings
+    from facetalk.take import CACHE, COMPACT, FRAMES, TakeSettings
 
     own = None if template in presets.shipped_templates() else template
-    settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=own)
+    form = CACHE if cache else FRAMES
+    settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=own, form=form)
     if compact is not None:
         settings = replace(settings, form=COMPACT, tolerance_mm=compact)
     performer = Cast(animator).performer(template)
@@ -154,7 +161,7 @@ def animate(
         )
     if isinstance(source, ImportedHead) and source.roots.missed:
         ERR.print(source.roots.remark(), style="yellow")
-    for path in (blend, video):
+    for path in (report.blend, report.cache, report.video):
         if path is not None:
             OUT.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 

@@ -1,4 +1,4 @@
-"""The command line of benchmarks: ``facetalk bench head | motion | topology | landing | decoding | rig``.
+"""The command line of benchmarks: ``facetalk bench head | motion | topology | landing | decoding | rig | memory``.
 
 What a command needs is imported when it runs, so that ``--help`` does not wait for torch.
 """
@@ -58,12 +58,9 @@ def head(
 @app.command()
 def motion(
     speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to the lengths needed.")],
-    minutes: Annotated[
-        float, typer.Option(min=1.0, max=120.0, help="Length of the clip whose memory is compared with 1 minute's.")
-    ] = 5.0,
     device: Device = "auto",
 ) -> None:
-    """Measure takes: speed, cost together, seams of windows and edits, memory."""
+    """Measure takes: speed, cost together, seams of windows and edits."""
     from facetalk.clip import load_clip
     from facetalk.device import choose_device, describe_device
 
@@ -72,7 +69,7 @@ def motion(
     from facetalk.evaluation.motion_bench import bench_motion, bench_table
 
     with one_bar() as progress:
-        result = bench_motion(animator, clip, minutes, progress)
+        result = bench_motion(animator, clip, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
 
 
@@ -181,3 +178,30 @@ def rig(
         codes = animator.codes(looped(clip, seconds), TakeSettings(identity=identity), progress)
         result = bench_named_rig(animator, codes, animator.motion.speech.rate, progress, identity)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
+
+
+@app.command()
+def memory(
+    speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to the lengths needed.")],
+    minutes: Annotated[
+        float, typer.Option(min=1.0, max=180.0, help="Of the take that is compared with 1 minute.")
+    ] = 60,
+    form: Annotated[str, typer.Option(help="What is written: cache, compact, rig, or frames.")] = "cache",
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Denoising steps; few save time and need as much memory.")
+    ] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Where to write, if not in the system's folder."),
+    ] = None,
+) -> None:
+    """Measure memory from a sound file to the .blend: of a minute, and of an hour."""
+    from facetalk.clip import load_clip
+    from facetalk.evaluation.memory_bench import bench_memory, bench_table
+    from facetalk.take import TakeSettings, require_form
+
+    require_form(form)
+    settings = TakeSettings(steps=steps, form=form)
+    with one_bar() as progress:
+        short, long = bench_memory(load_clip(speech), minutes, settings, scratch, progress)
+    OUT.print(bench_table(short, long, settings))

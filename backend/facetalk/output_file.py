@@ -1,6 +1,7 @@
 """Files we write: checked before the work, and never half there."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,21 @@ def require_writable(path: Path, suffix: str) -> None:
         raise UserError(f"The folder {path.parent} does not exist: create it first.")
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"The folder {path.parent} is not writable: choose another.")
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Check before the work that a large result has room.
+
+    Args:
+        folder: where it goes.
+        size: bytes.
+
+    Raises:
+        UserError: less is free there.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(f"{size / 1e9:.1f} GB are needed in {folder}, and {free / 1e9:.1f} GB are free: make room.")
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from facetalk.errors import UserError
 
 BALD = "bald"  # the hair of a head without any
-FRAMES, COMPACT, RIG = "frames", "compact", "rig"
-FORMS = (FRAMES, COMPACT, RIG)  # that a take may come in
+FRAMES, CACHE, COMPACT, RIG = "frames", "cache", "compact", "rig"
+FORMS = (FRAMES, CACHE, COMPACT, RIG)  # that a take may come in
+LARGEST_KEYS = 4 * 10**9  # bytes of shape keys: Blender holds them all, and twice while it saves them
+VERTEX_BYTES = 12
 FINEST_MM, COARSEST_MM = 0.01, 10.0  # that a compact take may be held to
 
 
@@ -31,8 +33,8 @@ class TakeSettings:
         hair: one of ``Animator.hair_styles()``, or ``BALD``; ``None`` for the identity's own.
         style: how to perform, one of ``Animator.styles()``; ``None`` for the plain one.
         template: a mesh of the user's own that performs; ``None`` for the default one.
-        form: what comes of it: ``FRAMES`` as they are, or keys with curves, as few as keep a tolerance (``COMPACT``) or
-            by the names of a rig (``RIG``).
+        form: what comes of it: ``FRAMES`` as they are, a shape key each, or in a file beside the .blend (``CACHE``); or
+            keys with curves, as few as keep a tolerance (``COMPACT``) or by the names of a rig (``RIG``).
         tolerance_mm: millimetres that a vertex may be off in the compact form; those of lips and lids half as far.
     """
 
@@ -123,6 +125,35 @@ def require_template(template: str | None, templates: Sequence[str]) -> None:
     if template is not None and template not in templates:
         known = f"choose one of {', '.join(templates)}, or make it" if templates else "make it first"
         raise UserError(f"There is no template {template}: {known}.")
+
+
+def require_form(form: str) -> None:
+    """Check a wish for a form.
+
+    Raises:
+        UserError: there is no such form.
+    """
+    if form not in FORMS:
+        raise UserError(f"A take cannot come as {form}: choose one of {', '.join(FORMS)}.")
+
+
+def frame_bytes(frame_count: int, vertex_count: int) -> int:
+    """What the vertices of so many frames take."""
+    return frame_count * vertex_count * VERTEX_BYTES
+
+
+def require_keys_fit(frame_count: int, vertex_count: int) -> None:
+    """Check that every frame may become a shape key.
+
+    Raises:
+        UserError: Blender would hold more than ``LARGEST_KEYS`` of them.
+    """
+    size = frame_bytes(frame_count, vertex_count)
+    if size > LARGEST_KEYS:
+        raise UserError(
+            f"{frame_count:,} frames are {size / 1e9:.1f} GB of shape keys, which Blender holds all at once: ask for "
+            "the compact form, for a point cache, or for less of the sound."
+        )
 
 
 def require_tolerance(millimetres: float) -> None:

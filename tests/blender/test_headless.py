@@ -13,8 +13,8 @@ import soundfile
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from blender_addon import headless, stage
-from blender_addon.records import StreamError
+from blender_addon import headless, pictures, stage
+from blender_addon.records import BackendError, StreamError
 from facetalk.clip import Clip
 from facetalk.service import stream
 from facetalk.take import TakeSettings
@@ -68,6 +68,33 @@ def test_the_saved_file_holds_the_whole_take(blend: Path) -> None:
         np.testing.assert_allclose(shown, frame_vertices(SIDE, index, 0), atol=1e-6)
 
 
+def test_a_point_cache_plays_the_whole_take(records: bytes, tmp_path: Path) -> None:
+    path, cache = tmp_path / "line.blend", tmp_path / "line.pc2"
+    headless.build(io.BytesIO(records), None, path, cache=cache)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    scene, face = bpy.context.scene, bpy.data.objects[headless.FACE_NAME]
+    assert face.data.shape_keys is None
+    assert [modifier.type for modifier in face.modifiers] == ["MESH_CACHE", "SUBSURF"]
+    for index in (0, 3, math.ceil(FPS) - 1):
+        scene.frame_set(headless.FIRST_FRAME + index)
+        mesh = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+        shown = np.array([vertex.co for vertex in mesh.vertices])
+        np.testing.assert_allclose(shown, frame_vertices(SIDE, index, 0), atol=1e-6)
+
+
+def test_a_cut_stream_leaves_no_blend_behind(records: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "line.blend"
+    with pytest.raises(StreamError):
+        headless.build(io.BytesIO(records[: len(records) // 2]), None, path, cache=tmp_path / "line.pc2")
+    assert not path.exists()
+
+
+def test_a_point_cache_that_cannot_be_written_is_said(records: bytes, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="point cache cannot be written"):
+        headless.build(io.BytesIO(records), None, tmp_path / "line.blend", cache=tmp_path / "nowhere/line.pc2")
+
+
 def test_the_sound_is_packed_and_starts_with_the_face(blend: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     (strip,) = bpy.context.scene.sequence_editor.strips
@@ -85,8 +112,12 @@ def test_pictures_show_a_face_before_the_backdrop(blend: Path, tmp_path: Path) -
     frames = tmp_path / "frames"
     frames.mkdir()
     report = io.StringIO()
-    headless.render_frames(frames, 2, 4, report)
-    headless.render_stills([headless.Still(2, "front", front), headless.Still(2, "side", side)], report)
+    pictures.render_frames(frames, 2, 4, report)
+    pictures.render_stills(
+        bpy.data.objects[headless.FACE_NAME],
+        [pictures.Still(2, "front", front), pictures.Still(2, "side", side)],
+        report,
+    )
     assert [json.loads(line)["done"] for line in report.getvalue().splitlines()] == [1, 2, 3, 1, 2]
     assert sorted(path.name for path in frames.iterdir()) == ["00002.png", "00003.png", "00004.png"]
     pixels = _pixels(front)
@@ -118,10 +149,12 @@ def test_hair_is_in_the_file_and_in_the_pictures(sound: Path, tmp_path: Path) ->
     assert 0.9 < top.y < 1.0
     picture = tmp_path / "picture.png"
     scene.render.resolution_x = scene.render.resolution_y = 64
-    headless.render_stills([headless.Still(2, "front", picture)], io.StringIO())
+    pictures.render_stills(bpy.data.objects[headless.FACE_NAME], [pictures.Still(2, "front", picture)], io.StringIO())
     with_hair = _pixels(picture)
     hair.hide_render = True
-    headless.render_stills([headless.Still(2, "front", tmp_path / "bald.png")], io.StringIO())
+    pictures.render_stills(
+        bpy.data.objects[headless.FACE_NAME], [pictures.Still(2, "front", tmp_path / "bald.png")], io.StringIO()
+    )
     assert np.abs(with_hair - _pixels(tmp_path / "bald.png"))[46:58, 32, :3].max() > 0.1
 
 
@@ -133,7 +166,9 @@ def test_a_picture_does_not_follow_hair_below_the_neck(sound: Path, tmp_path: Pa
     long = np.array([v.co for v in hair.data.vertices], np.float32)
     long[:, 2] -= 0.25
     hair.data.vertices.foreach_set("co", long.ravel())
-    headless.render_stills([headless.Still(2, "front", tmp_path / "picture.png")], io.StringIO())
+    pictures.render_stills(
+        bpy.data.objects[headless.FACE_NAME], [pictures.Still(2, "front", tmp_path / "picture.png")], io.StringIO()
+    )
     assert world_to_camera_view(scene, scene.camera, Vector((0.0, 0.0, 0.1))).y > 0.9
     assert world_to_camera_view(scene, scene.camera, Vector((0.0, 0.08, -0.2))).y < 0.0
 

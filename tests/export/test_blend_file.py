@@ -4,6 +4,7 @@ import io
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import imageio_ffmpeg
@@ -18,8 +19,8 @@ from facetalk.export import ExportReport, write_take
 from facetalk.export.blender_process import BlenderProcess
 from facetalk.export.preview import encode_video, extract_sound
 from facetalk.service.stream import TakeSource
-from facetalk.take import TakeSettings
-from tests.service.fake_animator import FakeAnimator
+from facetalk.take import CACHE, FRAMES, TakeSettings, frame_bytes
+from tests.service.fake_animator import FakeAnimator, grid_mesh
 
 RATE = 22050
 FPS = 10.0
@@ -104,6 +105,55 @@ def test_only_a_video(speech: Path, out: Path) -> None:
     )
     assert report.blend is None
     assert [path.name for path in out.iterdir()] == ["line.mp4"]
+
+
+def test_a_point_cache_lies_beside_its_blend(speech: Path, out: Path) -> None:
+    def write(form: str, name: str) -> ExportReport:
+        return write_take(
+            cast(TakeSource, FakeAnimator()),
+            load_clip(speech),
+            TakeSettings(fps=FPS, form=form),
+            sound=speech,
+            blend=out / f"{name}.blend",
+            video=out / f"{name}.mp4",
+            progress=lambda stage, fraction: None,
+        )
+
+    report = write(CACHE, "cached")
+    assert report.cache == out / "cached.pc2"
+    assert sorted(path.name for path in out.iterdir()) == ["cached.blend", "cached.mp4", "cached.pc2"]
+    assert report.cache.stat().st_size == 32 + frame_bytes(5, len(grid_mesh(4).vertices))
+    assert write(FRAMES, "keyed").cache is None
+    # the preview is rendered while the cache is not in its place yet
+    assert (out / "cached.mp4").read_bytes() == (out / "keyed.mp4").read_bytes()
+
+
+def test_a_take_too_long_for_shape_keys_is_refused(speech: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetalk.take.LARGEST_KEYS", frame_bytes(4, len(grid_mesh(4).vertices)))
+    animator = FakeAnimator()
+    with pytest.raises(UserError, match="ask for the compact form, for a point cache"):
+        _write(speech, out, lambda stage, fraction: None, animator)
+    assert animator.seen == []
+    assert list(out.iterdir()) == []
+
+
+def test_a_disk_too_full_for_a_point_cache_is_said_before_any_work(
+    speech: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    animator = FakeAnimator()
+    with pytest.raises(UserError, match="make room"):
+        write_take(
+            cast(TakeSource, animator),
+            load_clip(speech),
+            TakeSettings(fps=FPS, form=CACHE),
+            sound=speech,
+            blend=out / "line.blend",
+            video=None,
+            progress=lambda stage, fraction: None,
+        )
+    assert animator.seen == []
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

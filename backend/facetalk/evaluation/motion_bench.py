@@ -1,6 +1,5 @@
 """How fast takes are sampled, what they cost together, and whether one sees where windows and edits meet."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from facetalk.animate import Animator
 from facetalk.clip import SAMPLE_RATE, Clip
-from facetalk.errors import UserError
 from facetalk.motion.range_edit import edit_range
 from facetalk.motion.takes import MotionModel
 from facetalk.motion.windows import plan_windows
@@ -41,8 +39,6 @@ class MotionBench:
         first_frame_seconds: of these, until the first frames came.
         seam_jerk: jerk where windows meet over jerk elsewhere, root mean squares over normalised codes.
         edit_jerk: the same at the borders of edits.
-        memory: peak of the process in MiB after a clip of one minute, and of ``minutes``.
-        minutes: of the long clip.
     """
 
     speech_seconds: float
@@ -51,48 +47,29 @@ class MotionBench:
     first_frame_seconds: float
     seam_jerk: float
     edit_jerk: float
-    memory: tuple[float, float]
-    minutes: float
 
 
-def bench_motion(animator: Animator, clip: Clip, minutes: float, progress: Progress) -> MotionBench:
+def bench_motion(animator: Animator, clip: Clip, progress: Progress) -> MotionBench:
     """Measure the embedded models in one run.
 
     Args:
         animator: the models.
         clip: speech; it is repeated or cut to the lengths that are measured.
-        minutes: length of the clip whose memory is compared with that of one minute.
         progress: told of what is being measured and the share that is done.
-
-    Raises:
-        UserError: this system does not say how much memory a process has held.
     """
-    if sys.platform == "win32":
-        raise UserError("Windows does not say how much memory a process has held: run this on Linux or macOS.")
-    progress("memory", 0.0)
-    memory = tuple(_peak_memory(animator, looped(clip, 60.0 * length)) for length in (1.0, minutes))
-    progress("speed", 0.4)
+    progress("speed", 0.0)
     line = looped(clip, LINE_SECONDS)
     speech_seconds, features = _timed(lambda: animator.encoder.encode(line.samples))
     take_seconds = {takes: _sampling_seconds(animator.motion, features, takes) for takes in TOGETHER}
     whole_seconds, first_frame_seconds = pipeline_seconds(animator, line)
-    progress("seams", 0.7)
+    progress("seams", 0.5)
     features = animator.encoder.encode(looped(clip, SEAM_SECONDS).samples)
     take = animator.motion.sample(features, seed=0)
     seam_jerk = jerk_at(_normalised(animator.motion, take), _seams(animator.motion, len(take)))
     progress("edits", 0.9)
     edit_jerk = _edit_jerk(animator.motion, features, take)
     progress("done", 1.0)
-    return MotionBench(
-        speech_seconds,
-        take_seconds,
-        whole_seconds,
-        first_frame_seconds,
-        seam_jerk,
-        edit_jerk,
-        (memory[0], memory[1]),
-        minutes,
-    )
+    return MotionBench(speech_seconds, take_seconds, whole_seconds, first_frame_seconds, seam_jerk, edit_jerk)
 
 
 def looped(clip: Clip, seconds: float) -> Clip:
@@ -133,9 +110,6 @@ def bench_table(result: MotionBench, device: str) -> Table:
     table.add_row("first frames after", f"{result.first_frame_seconds:.2f} s")
     table.add_row("jerk at seams, over elsewhere", f"{result.seam_jerk:.2f}")
     table.add_row("jerk at borders of edits, over elsewhere", f"{result.edit_jerk:.2f}")
-    short, long = result.memory
-    table.add_row("peak memory, 1 minute", f"{short:.0f} MiB")
-    table.add_row(f"peak memory, {result.minutes:g} minutes", f"{long:.0f} MiB, {long / short:.2f} x")
     return table
 
 
@@ -154,16 +128,6 @@ def pipeline_seconds(animator: Animator, line: Clip) -> tuple[float, float]:
     for _ in frames:
         pass
     return time.perf_counter() - start, first
-
-
-def _peak_memory(animator: Animator, clip: Clip) -> float:
-    """MiB that the process has held at most, when a clip is done."""
-    import resource  # there is none on Windows
-
-    for _ in animator.frames(clip, TakeSettings()):
-        pass
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _seams(motion: MotionModel, frames: int) -> list[int]:

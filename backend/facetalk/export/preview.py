@@ -37,7 +37,12 @@ def extract_sound(source: Path, folder: Path) -> Path:
 
 
 def write_preview(
-    blend: Path, sound: Path | None, video: Path, fps: float, progress: Callable[[str, float], None]
+    blend: Path,
+    sound: Path | None,
+    video: Path,
+    fps: float,
+    progress: Callable[[str, float], None],
+    cache: Path | None = None,
 ) -> None:
     """Render every frame of a .blend and write them with the sound as an H.264 / AAC video.
 
@@ -49,12 +54,14 @@ def write_preview(
         video: the .mp4 to write; a caller who may stop half way gives a temporary place.
         fps: frames per second.
         progress: is told "preview" and the fraction done.
+        cache: where the take's point cache is, if it has one and that is not beside it yet.
 
     Raises:
         UserError: the video cannot be encoded.
     """
+    played: list[str | Path] = [] if cache is None else ["--cache", cache]
     with TemporaryDirectory(prefix="facetalk-frames-") as folder:
-        with BlenderProcess(["render", "--blend", blend, "--frames", folder]) as blender:
+        with BlenderProcess(["render", "--blend", blend, "--frames", folder, *played]) as blender:
             for fraction in blender.finish():
                 progress("preview", 0.97 * fraction)
         encode_video(Path(folder), sound, video, fps)

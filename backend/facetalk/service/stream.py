@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from facetalk.take import FRAMES, FrameBatch, KeyedTake, TakeSettings
+from facetalk.take import CACHE, FRAMES, FrameBatch, KeyedTake, TakeSettings, require_keys_fit
 
 if TYPE_CHECKING:  # these import torch, which costs seconds that a starting service does not have
     import torch
@@ -96,18 +96,21 @@ def write_take(
         The keys of a take that has any.
 
     Raises:
-        UserError: the clip or the settings cannot be used. The stream then lacks its END.
+        UserError: the clip or the settings cannot be used, or the take is too long for shape keys. The stream then
+            lacks its END.
         Cancelled: the sink raised it.
     """
     mesh = source.mesh(settings.identity, settings.hair)
     frame_count = source.frame_count(clip, settings.fps)
+    if settings.form == FRAMES:
+        require_keys_fit(frame_count, len(mesh.vertices))
     _write_opening(sink, mesh, frame_count, settings, Origin(str(source.device), source.models))
 
     def send_progress(stage: str, fraction: float) -> None:
         sink(progress_record(stage, fraction))
 
     report = progress or send_progress
-    if settings.form == FRAMES:
+    if settings.form in (FRAMES, CACHE):
         _write_frames(sink, source.frames(clip, settings, report), mesh.vertices.shape, frame_count)
         return None
     if not isinstance(source, KeyedTakeSource):
