@@ -3,11 +3,12 @@
 import logging
 import math
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from facetalk.bundle import write_bundle
@@ -18,8 +19,10 @@ from facetalk.motion.style import AMPLITUDES, CONDITIONS, leave_out
 from facetalk.motion.takes import MotionModel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
+from training.lip_contact_loss import contact_loss
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
 from training.motion_evaluation import generate_curves, held_out_lines, scores
+from training.motion_loss import motion_loss
 from training.motion_recipe import MotionRecipe
 from training.rig import RIG_CONTROLS
 from training.spread_restoration import restore
@@ -28,6 +31,15 @@ log = logging.getLogger(__name__)
 
 LICENCE = "MIT"
 SETTLING_BATCHES = 40  # that the spread of the expectation is measured on
+OPTIMISER_STATE = ("exp_avg", "exp_avg_sq", "step")
+
+
+class Phase(Enum):
+    """What is being learned; what was learned before holds still."""
+
+    CONTACT = "contact"
+    EXPECTATION = "expectation"
+    DECODER = "decoder"
 
 
 class MotionTraining:
@@ -68,27 +80,41 @@ class MotionTraining:
         self.before: list[dict[str, float]] = []
 
     @property
-    def expecting(self) -> bool:
-        """Whether the run is in its first phase, in which audio encoder and expectation are trained."""
-        return self.network.expectation is not None and self.step < self.settings.expectation_steps
+    def phase(self) -> Phase:
+        """What the next step learns."""
+        return self._stage()[0]
+
+    def _stage(self) -> tuple[Phase, int, int | None]:
+        """The phase, the steps that were taken in it, and all that it has; the last ends by the clock."""
+        network, settings = self.network, self.settings
+        contact = settings.contact_steps if network.contact is not None else 0
+        expectation = settings.expectation_steps if network.expectation is not None else 0
+        if self.step < contact:
+            return Phase.CONTACT, self.step, contact
+        if self.step < contact + expectation:
+            return Phase.EXPECTATION, self.step - contact, expectation
+        return Phase.DECODER, self.step - contact - expectation, None
 
     def start(self) -> None:
         """Begin from scratch: measure the data and set the network's normalisation."""
         self.statistics = _to(self.device, self.frames.statistics())
-        self.network.audio.mean.copy_(self.statistics.feature_mean)
-        self.network.audio.deviation.copy_(self.statistics.feature_deviation)
+        ears = [self.network.audio, *([] if self.network.contact is None else [self.network.contact.audio])]
+        for audio in ears:
+            audio.mean.copy_(self.statistics.feature_mean)
+            audio.deviation.copy_(self.statistics.feature_deviation)
         self.averaged.load_state_dict(self.network.state_dict())
 
     def take_step(self) -> float:
         """One optimiser step; returns the loss of this rank's crops."""
         budget = 60 * self.settings.minutes
-        spent = self.step / self.settings.expectation_steps if self.expecting else self.seconds / budget
+        phase, taken, steps = self._stage()
+        spent = self.seconds / budget if steps is None else taken / steps
         rate = self.settings.peak_rate * learning_rate(self.settings.warm_up, spent)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         # Every step of every rank has its own generators, so that a resumed run draws what an unbroken one would have.
         draw = np.random.default_rng([self.settings.seed, self.step, self.ranks.own])
-        batch = self.frames.draw(self.settings.batch, self.settings.window, draw)
+        batch = self.frames.draw(self.settings.batch, self.settings.window, draw, alike=phase is Phase.CONTACT)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
@@ -97,25 +123,27 @@ class MotionTraining:
         self.ranks.average_gradients(self.network.parameters())
         clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        expecting, self.step = self.expecting, self.step + 1
-        self._update_average()
-        if expecting and not self.expecting:
-            self._settle_expectation()
+        self.step += 1
+        self._update_average(taken)
+        if self.phase is not phase:
+            self._settle(phase)
         return loss.item()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The loss of one batch; noise, times and augmentation are drawn from ``generator``, on the CPU."""
-        settings, statistics = self.settings, self.statistics
+        settings, statistics, phase = self.settings, self.statistics, self.phase
+        if phase is Phase.CONTACT:
+            return self._contact_loss(batch, generator)
         size, frames = batch.present.shape
         factor = torch.empty(size, 1, 1).uniform_(*settings.scale, generator=generator)
         codes = (batch.codes * factor).to(self.device)
         clean = (codes - statistics.code_mean) / statistics.code_deviation
         present = batch.present.to(self.device)
         style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
-        with torch.set_grad_enabled(self.expecting or self.network.expectation is None):
-            heard = self._hear(batch.features, generator)
-            expected = self.network.expect(heard, style)
-        if self.expecting and expected is not None:
+        with torch.set_grad_enabled(phase is Phase.EXPECTATION or self.network.expectation is None):
+            heard, contact = self._hear(batch.features, generator)
+            expected = self.network.expect(heard, style, contact)
+        if phase is Phase.EXPECTATION and expected is not None:
             return self._error(expected.float() - clean, present)
         known = draw_known(size, frames, settings.known_share, generator).to(self.device)
         level = LAST_TIME * torch.rand(size, 1, generator=generator)
@@ -125,6 +153,11 @@ class MotionTraining:
         answer = self.network(noisy, level, heard, expected, style, present).float()
         return self._error(answer - clean, present, known)
 
+    def _contact_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        assert self.network.contact is not None  # else there were no such phase
+        heard = self._blurred(batch.features, self.settings.contact_noise, generator)
+        return contact_loss(self.network.contact(heard), batch.codes, batch.present.to(self.device), self.space)
+
     def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
         """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
         size = len(styles)
@@ -133,60 +166,60 @@ class MotionTraining:
         styles[:, amplitudes] += styles[:, : len(AMPLITUDES)] * factor.log()
         return leave_out(styles, torch.rand(size, len(CONDITIONS), generator=generator) < self.settings.style_dropout)
 
-    def _hear(self, features: Tensor, generator: torch.Generator) -> Tensor:
-        settings, audio = self.settings, self.network.audio
+    def _hear(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """What is heard ``[B, T, W]``, and what of contact ``[B, T, 2]``; nothing of either in some crops."""
+        settings, network = self.settings, self.network
+        heard: Tensor = network.audio(self._blurred(features, settings.feature_noise, generator))
+        deaf = (torch.rand(len(features), 1, 1, generator=generator) < settings.audio_dropout).to(self.device)
+        if network.contact is None:
+            return torch.where(deaf, network.audio.silence(heard), heard), None
+        with torch.no_grad():
+            contact = network.touching(self._blurred(features, settings.contact_noise, generator))
+        assert contact is not None
+        return torch.where(deaf, network.audio.silence(heard), heard), contact.masked_fill(deaf, 0.0)
+
+    def _blurred(self, features: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
+        """Features with noise, in deviations, and with some channels of a crop at their mean."""
         size, _, channels = features.shape
-        features = features.to(self.device)
+        statistics, features = self.statistics, features.to(self.device)
         noise = torch.randn(features.shape, generator=generator).to(self.device)
-        features = features + settings.feature_noise * audio.deviation * noise
-        lost = torch.rand(size, 1, channels, generator=generator) < settings.feature_dropout
-        heard: Tensor = audio(torch.where(lost.to(self.device), audio.mean, features))
-        deaf = torch.rand(size, 1, 1, generator=generator) < settings.audio_dropout
-        return torch.where(deaf.to(self.device), audio.silence(heard), heard)
+        features = features + deviation * statistics.feature_deviation * noise
+        lost = torch.rand(size, 1, channels, generator=generator) < self.settings.feature_dropout
+        return torch.where(lost.to(self.device), statistics.feature_mean, features)
 
     def _error(self, error: Tensor, present: Tensor, known: Tensor | None = None) -> Tensor:
-        """Squared errors of codes, velocity and measures, over the frames ``[B, T]`` that are present and not known.
-
-        Known frames are what they are: their error is none. The velocity to and from them counts, so that what is
-        sampled continues what is known.
-        """
-        settings, statistics = self.settings, self.statistics
-        known = torch.zeros_like(present) if known is None else known
-        error = error.masked_fill(known[..., None], 0.0)
-        energy = statistics.code_deviation**settings.energy_power
-        error_of_codes = error * (energy / energy.mean()).sqrt()
-        to_measures = statistics.code_deviation[:, None] * self.space.code_to_measures.to(self.device)
-        error_of_measures = error @ (to_measures / statistics.measure_deviation)
-        counted = present & ~known
-        pairs = present[:, 1:] & present[:, :-1] & (counted[:, 1:] | counted[:, :-1])
-        moving = _mean_square(error_of_codes.diff(dim=1), pairs)
-        moving = moving + settings.measures * _mean_square(error_of_measures.diff(dim=1), pairs)
-        still = _mean_square(error_of_codes, counted) + settings.measures * _mean_square(error_of_measures, counted)
-        return still + settings.velocity * moving
+        return motion_loss(error, present, known, self.settings, self.statistics, self.space)
 
     @torch.no_grad()
-    def _settle_expectation(self) -> None:
-        """End the first phase: what the decoder is to correct is the average's, with its spread restored."""
-        settings, expectation = self.settings, self.averaged.expectation
-        assert expectation is not None  # else there were no such phase
-        last = expectation.leave[-1]
-        assert isinstance(last, nn.Linear)
+    def _settle(self, phase: Phase) -> None:
+        """End a phase: what it taught holds still from now on, as the moving average has it."""
+        if phase is Phase.EXPECTATION:
+            self._restore_spread()
+        for part in ("contact",) if phase is Phase.CONTACT else ("audio", "expectation"):
+            getattr(self.network, part).load_state_dict(getattr(self.averaged, part).state_dict())
+
+    def _restore_spread(self) -> None:
+        """What the decoder is to correct is the average's expectation, with its spread restored."""
+        settings, averaged = self.settings, self.averaged
+        assert averaged.expectation is not None  # else there were no such phase
         regressed, true = [], []
         for number in range(SETTLING_BATCHES):
             draw = np.random.default_rng([settings.seed, number, SETTLING_BATCHES])  # the same on all ranks
             batch = self.frames.draw(settings.batch, settings.window, draw)
-            heard = self.averaged.audio(batch.features.to(self.device))
+            features = batch.features.to(self.device)
+            expected = averaged.expect(
+                averaged.audio(features), batch.styles.to(self.device), averaged.touching(features)
+            )
+            assert expected is not None
             codes = (batch.codes.to(self.device) - self.statistics.code_mean) / self.statistics.code_deviation
             present = batch.present.to(self.device)
-            regressed.append(expectation(heard, batch.styles.to(self.device))[present])
+            regressed.append(expected[present])
             true.append(codes[present])
-        restore(last, torch.cat(regressed), torch.cat(true), settings.most_gain)
-        for part in ("audio", "expectation"):
-            getattr(self.network, part).load_state_dict(getattr(self.averaged, part).state_dict())
+        restore(averaged.expectation, torch.cat(regressed), torch.cat(true), settings.most_gain)
 
     @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+    def _update_average(self, taken: int) -> None:
+        decay = min(self.settings.average, (2 + taken) / (11 + taken))  # of few steps there is little to average
         for kept, current in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
             kept.lerp_(current, 1 - decay)
 
@@ -208,9 +241,9 @@ class MotionTraining:
         tensors |= {f"averaged.{name}": each for name, each in self.averaged.state_dict().items()}
         tensors |= {f"statistics.{name}": each for name, each in vars(self.statistics).items()}
         for name, parameter in self.network.named_parameters():
-            for moment in ("exp_avg", "exp_avg_sq"):
+            for kind in OPTIMISER_STATE:
                 if parameter in self.optimiser.state:
-                    tensors[f"{moment}.{name}"] = self.optimiser.state[parameter][moment]
+                    tensors[f"{kind}.{name}"] = self.optimiser.state[parameter][kind]
         config = asdict(self.network.config)
         save_checkpoint(
             folder, tensors, {"step": self.step, "seconds": self.seconds, "before": self.before, "denoiser": config}
@@ -235,14 +268,17 @@ class MotionTraining:
         self.step, self.seconds, self.before = state["step"], state["seconds"], state.get("before", [])
         for name, parameter in self.network.named_parameters():
             if f"exp_avg.{name}" in tensors:
-                moments = {kind: tensors[f"{kind}.{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")}
-                self.optimiser.state[parameter] = {"step": torch.tensor(float(self.step)), **moments}
+                state = {kind: tensors[f"{kind}.{name}"] for kind in OPTIMISER_STATE}
+                # Adam counts on the CPU.
+                self.optimiser.state[parameter] = {
+                    kind: each if kind == "step" else each.to(self.device) for kind, each in state.items()
+                }
         return True
 
     def begin_from(self, folder: Path) -> None:
         """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
 
-        Ears and expectation are learned anew in the first phase; normalisation is that of this run's data.
+        Ears, contact and expectation are learned anew in the first phases; normalisation is that of this run's data.
 
         Raises:
             UserError: the folder holds no checkpoint.
@@ -256,7 +292,8 @@ class MotionTraining:
         anew: tuple[str, ...] = ()
         if self.network.expectation is not None:
             # The answer of a decoder without expectation is all of the motion, not a correction of it.
-            anew = ("audio.", "expectation.") if "expectation.context.weight" in given else ("audio.", "leave.")
+            leaves = () if "expectation.context.weight" in given else ("leave.",)
+            anew = ("audio.", "contact.", "expectation.", *leaves)
         own = self.network.state_dict()
         fitting = {
             name: each
@@ -271,8 +308,8 @@ class MotionTraining:
         """Write the moving average as a motion bundle, weights in float16."""
         tensors = {f"denoiser.{name}": each.half() for name, each in self.averaged.state_dict().items()}
         # Statistics stay in float32: a speech channel's may be beyond what float16 holds.
-        for name in ("audio.mean", "audio.deviation"):
-            tensors[f"denoiser.{name}"] = self.averaged.state_dict()[name]
+        for name, each in self.averaged.named_buffers():
+            tensors[f"denoiser.{name}"] = each
         tensors["code_mean"] = self.statistics.code_mean
         tensors["code_deviation"] = self.statistics.code_deviation
         tensors["rig_to_code"] = self.space.rig_to_code
@@ -321,11 +358,6 @@ def draw_known(size: int, frames: int, share: float, generator: torch.Generator)
     begun, ended = place < start, place >= end
     known = torch.where(kind < 0.6, begun, torch.where(kind < 0.85, begun | ended, keys))
     return known & (kind < 1.0)
-
-
-def _mean_square(error: Tensor, counted: Tensor) -> Tensor:
-    """Mean over the ``counted`` frames ``[B, T]`` of the squared ``error`` ``[B, T, C]``, averaged over C."""
-    return (error.square().mean(-1) * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _section(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

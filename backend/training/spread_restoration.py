@@ -9,6 +9,8 @@ its greatest gains are where next to nothing is known, and are limited.
 import torch
 from torch import Tensor, nn
 
+from facetalk.motion.expectation import Expectation
+
 LEAST = 1e-6  # of a variance, over the greatest: less is rounding
 
 
@@ -28,11 +30,17 @@ def restoring_gain(regressed: Tensor, true: Tensor, most: float) -> Tensor:
 
 
 @torch.no_grad()
-def restore(last: nn.Linear, regressed: Tensor, true: Tensor, most: float) -> None:
+def restore(expectation: Expectation, regressed: Tensor, true: Tensor, most: float) -> None:
     """Have a regression's last layer give what it gave, carried over; arguments as of `restoring_gain`."""
     gain = restoring_gain(regressed, true, most)
-    last.weight.copy_(gain @ last.weight)
-    last.bias.copy_((last.bias - regressed.mean(dim=0)) @ gain + true.mean(dim=0))
+    last = expectation.leave[-1]
+    assert isinstance(last, nn.Linear)
+    weights = gain @ last.weight.unflatten(0, (expectation.answers, -1))
+    biases = last.bias.unflatten(0, (expectation.answers, -1)) @ gain
+    # What contact adds moves with the rest; the mean is that of the whole.
+    biases[0] += true.mean(dim=0) - regressed.mean(dim=0) @ gain
+    last.weight.copy_(weights.flatten(0, 1))
+    last.bias.copy_(biases.flatten())
 
 
 def _power(symmetric: Tensor, exponent: float) -> Tensor:

@@ -1,8 +1,10 @@
 """A regression that hedges gets its spread back."""
 
+import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from facetalk.motion.expectation import Expectation
 from training.spread_restoration import restore, restoring_gain
 
 COUNT, SIZE = 4000, 6
@@ -32,11 +34,15 @@ def test_no_direction_gains_more_than_the_limit() -> None:
     assert torch.allclose(restoring_gain(regressed, true, most=1.0), torch.eye(SIZE), atol=1e-5)
 
 
-def test_a_layer_gives_what_it_gave_carried_over() -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_an_expectation_gives_what_it_gave_carried_over(told: bool) -> None:
     regressed, true = hedged()
-    layer, hidden = nn.Linear(SIZE, SIZE), torch.randn(50, SIZE)
-    before = layer(hidden).detach()
-    restore(layer, regressed, true, most=1.5)
+    draw = torch.Generator().manual_seed(1)
+    expectation = Expectation(SIZE, 16, 3, style_size=0, told_of_contact=told)
+    heard, contact = torch.randn(1, 50, 16, generator=draw), torch.rand(1, 50, 2, generator=draw)
+    before = expectation(heard, contact=contact).detach()
+    assert torch.equal(before, expectation(heard)) is not told
+    restore(expectation, regressed, true, most=1.5)
     gain = restoring_gain(regressed, true, most=1.5)
     expected = true.mean(dim=0) + (before - regressed.mean(dim=0)) @ gain
-    assert torch.allclose(layer(hidden), expected, atol=1e-4)
+    assert torch.allclose(expectation(heard, contact=contact), expected, atol=1e-4)

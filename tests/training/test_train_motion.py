@@ -13,7 +13,7 @@ from tests.training.tiny_motion import CODES, FEATURES, FRAMES, LINES, tiny_reci
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
-from training.motion_training import MotionTraining, draw_known, learning_rate
+from training.motion_training import MotionTraining, Phase, draw_known, learning_rate
 from training.train_motion import main
 
 CPU = torch.device("cpu")
@@ -29,8 +29,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpora"))
 
 
-def prepared(corpus: Path, head: Path, expects: bool = False) -> MotionTraining:
-    space, recipe = CodeSpace.load(head), tiny_recipe(expects)
+def prepared(corpus: Path, head: Path, expects: bool = False, contact: bool = False) -> MotionTraining:
+    space, recipe = CodeSpace.load(head), tiny_recipe(expects, contact)
     return MotionTraining([MotionCorpus.load(corpus)], space, recipe, Ranks(CPU), torch.float32)
 
 
@@ -94,6 +94,29 @@ def test_the_expectation_is_learned_first_and_then_holds_still(corpus: Path, hea
     assert not all(map(torch.equal, decoder, training.network.layers.parameters()))
     after = [each for module in (training.network.audio, expectation) for each in module.parameters()]
     assert all(map(torch.equal, ears, after))
+
+
+def test_contact_is_learned_before_and_then_holds_still(corpus: Path, head: Path, tmp_path: Path) -> None:
+    training = prepared(corpus, head, expects=True, contact=True)
+    training.start()
+    contact, expectation = training.network.contact, training.network.expectation
+    assert contact is not None
+    assert expectation is not None
+    others = [each.clone() for each in expectation.parameters()]
+    losses = steps(training, training.settings.contact_steps, 0.0)
+    assert np.mean(losses[-10:]) < np.mean(losses[:5]) * 0.8
+    assert training.phase is Phase.EXPECTATION
+    assert all(map(torch.equal, others, expectation.parameters()))
+
+    ears = [each.clone() for each in contact.parameters()]
+    steps(training, 3, 0.0)
+    assert not all(map(torch.equal, others, expectation.parameters()))
+    assert all(map(torch.equal, ears, contact.parameters()))
+    training.save(tmp_path)
+    expected = steps(training, 3, 0.0)
+    resumed = prepared(corpus, head, expects=True, contact=True)
+    assert resumed.resume(tmp_path)
+    assert steps(resumed, 3, 0.0) == expected
 
 
 def test_a_run_with_an_expectation_begins_with_what_fits_of_one_without(

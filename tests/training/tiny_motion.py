@@ -16,14 +16,29 @@ CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
 SPEECH = FeatureKind("ears", 50, FEATURES)
 
 
-def tiny_recipe(expects: bool = False) -> MotionRecipe:
+def tiny_recipe(expects: bool = False, contact: bool = False) -> MotionRecipe:
     """The embedded model's recipe with a small network."""
     recipe = MotionRecipe.load("facetalk-speech")
     return replace(
         recipe,
-        denoiser=replace(recipe.denoiser, width=32, layers=2, alignment_half_width=1, expects=expects),
+        denoiser=replace(
+            recipe.denoiser,
+            width=32,
+            layers=2,
+            alignment_half_width=1,
+            expects=expects,
+            contact_width=16 if contact else 0,
+        ),
         sampling=replace(recipe.sampling, window=60),
-        training=replace(recipe.training, minutes=1.0, batch=4, window=60, evaluation_lines=2, expectation_steps=100),
+        training=replace(
+            recipe.training,
+            minutes=1.0,
+            batch=4,
+            window=60,
+            evaluation_lines=2,
+            contact_steps=60,
+            expectation_steps=100,
+        ),
     )
 
 

@@ -13,6 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facetalk.motion.audio_encoder import AudioEncoder
+from facetalk.motion.expectation import Expectation
+from facetalk.motion.lip_contact import LipContact
+
 ROTARY_BASE = 1000.0  # frames; well above the longest window
 TIME_SCALE = 1000.0  # spreads the diffusion time 0..1 over the sinusoids' periods
 
@@ -32,6 +36,7 @@ class DenoiserConfig:
         time_width: of the diffusion time's embedding.
         style_size: numbers in a style vector; 0 for a network that knows no styles.
         expects: whether the decoder corrects an expectation; without, it predicts all of the motion (the paper).
+        contact_width: of the network that hears whether lips touch, which the expectation is told; 0: there is none.
         causal: whether a frame sees no later one of the motion (the paper's look-ahead mask).
     """
 
@@ -45,6 +50,7 @@ class DenoiserConfig:
     time_width: int = 96
     style_size: int = 0
     expects: bool = False
+    contact_width: int = 0
     causal: bool = False
 
 
@@ -57,10 +63,16 @@ class MotionDenoiser(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
-        self.audio = AudioEncoder(config)
+        told = config.expects and config.contact_width > 0
+        self.audio = AudioEncoder(config.feature_size, config.width, config.audio_kernel)
         self.time = TimeEmbedding(config.time_width)
         self.style = nn.Linear(config.style_size, config.time_width, bias=False) if config.style_size else None
-        self.expectation = Expectation(config) if config.expects else None
+        self.contact = LipContact(config.feature_size, config.contact_width, config.audio_kernel) if told else None
+        self.expectation = (
+            Expectation(config.code_size, config.width, config.audio_kernel, config.style_size, told)
+            if config.expects
+            else None
+        )
         self.enter = nn.Linear(config.code_size, config.width)
         self.enter_expected = nn.Linear(config.code_size, config.width, bias=False) if config.expects else None
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
@@ -70,12 +82,17 @@ class MotionDenoiser(nn.Module):
             nn.init.zeros_(leave.weight)
             nn.init.zeros_(leave.bias)
 
-    def expect(self, heard: Tensor, style: Tensor | None = None) -> Tensor | None:
+    def touching(self, features: Tensor) -> Tensor | None:
+        """How likely lips touch ``[B, T, 2]``, see `LipContact`, heard in features ``[B, T, D]``; or ``None``."""
+        return None if self.contact is None else self.contact(features).sigmoid()
+
+    def expect(self, heard: Tensor, style: Tensor | None = None, contact: Tensor | None = None) -> Tensor | None:
         """The codes ``[B, T, E]`` that what is heard ``[B, T, W]`` has on average; ``None`` if the network has none.
 
-        It depends on neither noise nor time: done once per window, not once per step.
+        It depends on neither noise nor time: done once per window, not once per step. ``contact`` ``[B, T, 2]`` is
+        what `touching` gives; ``None``: lips touch nothing.
         """
-        return None if self.expectation is None else self.expectation(heard, style)
+        return None if self.expectation is None else self.expectation(heard, style, contact)
 
     def forward(
         self,
@@ -114,68 +131,6 @@ class MotionDenoiser(nn.Module):
             hidden = layer(hidden, moment, heard, rotation, alignment, attended)
         answer: Tensor = self.leave(hidden)
         return answer if expected is None else expected + answer
-
-
-class AudioEncoder(nn.Module):
-    """Speech features ``[B, T, D]`` -> what the decoder hears ``[B, T, W]``: projection and local context.
-
-    The buffers ``mean`` and ``deviation`` hold the statistics of the training features: a few channels of a
-    speech encoder are many times larger than the rest and would otherwise drown it.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, config: DenoiserConfig) -> None:
-        super().__init__()
-        width, kernel = config.width, config.audio_kernel
-        self.register_buffer("mean", torch.zeros(config.feature_size))
-        self.register_buffer("deviation", torch.ones(config.feature_size))
-        self.normalise = nn.LayerNorm(config.feature_size)
-        self.project = nn.Linear(config.feature_size, width)
-        self.context = nn.ModuleList(nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(2))
-        self.leave = nn.LayerNorm(width)
-        self.null = nn.Parameter(torch.zeros(width))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Encode ``[B, T, D]`` to ``[B, T, W]``; done once per window, not once per step."""
-        hidden = self.project(self.normalise((features - self.mean) / self.deviation)).transpose(1, 2)
-        for convolution in self.context:
-            hidden = hidden + convolution(functional.gelu(hidden))
-        return self.leave(hidden.transpose(1, 2))
-
-    def silence(self, heard: Tensor) -> Tensor:
-        """The learned null in place of all speech, in ``heard``'s shape ``[B, T, W]``."""
-        return self.null.to(heard.dtype).expand_as(heard)
-
-
-class Expectation(nn.Module):
-    """What is heard ``[B, T, W]`` -> the codes ``[B, T, E]`` of all takes of it, on average: a regression.
-
-    At pure noise a denoiser's answer should be this mean, but learns it slowly among all the other amounts of noise.
-    Learned by itself it takes minutes, and lips follow speech from the first take on.
-    """
-
-    def __init__(self, config: DenoiserConfig) -> None:
-        super().__init__()
-        width, kernel = config.width, config.audio_kernel
-        self.style = nn.Linear(config.style_size, width, bias=False) if config.style_size else None
-        self.manner = nn.Linear(width, 2 * width)
-        self.context = nn.Conv1d(width, width, kernel, padding=kernel // 2)
-        self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.code_size))
-        nn.init.zeros_(self.manner.weight)
-        nn.init.zeros_(self.manner.bias)
-
-    def forward(self, heard: Tensor, style: Tensor | None = None) -> Tensor:
-        """Regress codes; a style, ``[B, style_size]`` or one for all, scales and shifts every channel."""
-        hidden = heard
-        if self.style is not None and style is not None:
-            scale, shift = self.manner(functional.silu(self.style(style)))[:, None].chunk(2, dim=-1)
-            hidden = torch.addcmul(hidden + shift, hidden, scale)
-        hidden = hidden.transpose(1, 2)
-        hidden = hidden + self.context(functional.gelu(hidden))
-        codes: Tensor = self.leave(hidden.transpose(1, 2))
-        return codes
 
 
 @dataclass(frozen=True)

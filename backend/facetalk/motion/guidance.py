@@ -21,6 +21,7 @@ class GuidedDenoiser:
         guidance: float,
         style: Tensor | None = None,
         variety: Tensor | None = None,
+        contact: Tensor | None = None,
     ) -> None:
         """Hear some speech.
 
@@ -30,6 +31,7 @@ class GuidedDenoiser:
             guidance: weight of the speech.
             style: one for all, ``[1, style_size]``.
             variety: what is kept of the decoder's correction, ``[E, E]``; ``None``: all.
+            contact: ``[B, T, 2]`` from its ``touching``.
         """
         self.network = network
         self.guidance = guidance
@@ -37,7 +39,7 @@ class GuidedDenoiser:
         self.variety = variety
         self.heard = heard
         self.silence = network.audio.silence(heard)
-        self.expected = network.expect(heard, style)
+        self.expected = network.expect(heard, style, contact)
         unheard = None if guidance == 1.0 else network.expect(self.silence, style)
         self.guided = self.expected
         if self.expected is not None and unheard is not None:

@@ -253,7 +253,8 @@ class MotionModel:
         callback: Callable[[SamplingStep], None] | None,
     ) -> Tensor:
         """Normalised codes ``[K, window, E]``."""
-        heard = self.denoiser.audio(features.read(window.start, window.stop)[None].to(self.code_mean))
+        speech = features.read(window.start, window.stop)[None].to(self.code_mean)
+        heard, contact = self.denoiser.audio(speech), self.denoiser.touching(speech)
         size = len(self.code_mean)
 
         def noise(step: int | None = None) -> Tensor:
@@ -265,7 +266,7 @@ class MotionModel:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
         every = heard.expand(len(sampling.seeds), -1, -1)
-        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, sampling.variety)
+        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, sampling.variety, contact)
         name, steps = self.settings.sampler, sampling.steps
         return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
 

@@ -1,0 +1,48 @@
+"""Contact is heard by itself, and adds its part to the expectation."""
+
+import pytest
+import torch
+
+from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.guidance import GuidedDenoiser
+from tests.motion.test_denoiser import CODES, FEATURES, denoiser, drawn
+
+
+def test_contact_is_a_likelihood_of_what_is_near() -> None:
+    network, features = denoiser(True, contact_width=8), drawn(1, 40, FEATURES).requires_grad_()
+    touching = network.touching(features)
+    assert touching is not None
+    assert touching.shape == (1, 40, 2)
+    assert 0 < touching.min() < touching.max() < 1
+    touching[0, 20].sum().backward()
+    assert features.grad is not None
+    reach = 2 + 2 + 2  # two convolutions of its ears, and one of its own, over 5 frames each
+    assert features.grad[0].abs().sum(-1).nonzero().flatten().tolist() == list(range(20 - reach, 21 + reach))
+
+
+@pytest.mark.parametrize(("expects", "width"), [(True, 0), (False, 8)])
+def test_without_an_expectation_to_tell_contact_is_not_heard(expects: bool, width: int) -> None:
+    network = MotionDenoiser(DenoiserConfig(CODES, FEATURES, width=16, expects=expects, contact_width=width))
+    assert network.touching(drawn(1, 9, FEATURES)) is None
+
+
+def test_what_is_expected_goes_from_one_answer_to_the_other_as_lips_touch() -> None:
+    network, heard = denoiser(True, contact_width=8), drawn(1, 9, 16)
+    none, shut = torch.zeros(1, 9, 2), torch.tensor([1.0, 0.0]).expand(1, 9, 2)
+    apart, half, whole = (network.expect(heard, contact=contact) for contact in (none, shut / 2, shut))
+    assert apart is not None
+    assert half is not None
+    assert whole is not None
+    assert torch.allclose(half, (apart + whole) / 2, atol=1e-5)
+    assert (whole - apart).abs().min() > 0
+    unheard = network.expect(heard)
+    assert unheard is not None
+    assert torch.equal(apart, unheard)
+
+
+def test_takes_follow_contact() -> None:
+    network, noisy, heard = denoiser(True, contact_width=8), drawn(1, 20, CODES), drawn(1, 20, 16)
+    contact = torch.tensor([1.0, 0.0]).expand(1, 20, 2)
+    time = torch.full((1, 20), 0.6)
+    apart, shut = (GuidedDenoiser(network, heard, 1.0, contact=each)(noisy, time) for each in (None, contact))
+    assert not torch.allclose(apart, shut)

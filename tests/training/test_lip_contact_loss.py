@@ -1,0 +1,54 @@
+"""Contact as it is read off codes is contact as it was articulated."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facetalk import presets
+from training.lip_contact_loss import contact_loss, contacts
+from training.lip_geometry import Contact, lip_weights
+from training.motion_corpus import CodeSpace
+from training.rig import RIG_CONTROLS
+
+FRAMES = 20
+
+
+@pytest.fixture(scope="module")
+def space() -> CodeSpace:
+    return CodeSpace.load(presets.preset(presets.HEAD))
+
+
+def mouth(space: CodeSpace, height: float, seal: float, bite: float) -> Tensor:
+    """Codes ``[1, FRAMES, E]`` of a mouth in some contact, on jaws more and more open."""
+    jaws = np.linspace(0.02, 0.25, FRAMES)
+    ones = np.ones(FRAMES)
+    articulated = lip_weights(height * ones, 0 * ones, jaws, Contact(seal * ones, bite * ones), {})
+    weights = torch.zeros(1, FRAMES, len(RIG_CONTROLS))
+    for column, name in enumerate(RIG_CONTROLS):
+        control = name[:-2] if name.endswith(("_L", "_R")) else name
+        if control in articulated:
+            weights[0, :, column] = torch.from_numpy(np.clip(articulated[control] * ones, 0, 1))
+    return weights @ space.rig_to_code
+
+
+@pytest.mark.parametrize(
+    ("height", "seal", "bite", "expected"),
+    [(0.1, 0.0, 0.0, (0, 0)), (0.05, 1.0, 0.0, (1, 0)), (0.05, 0.0, 1.0, (0, 1))],
+)
+def test_contact_is_read_as_articulated(
+    space: CodeSpace, height: float, seal: float, bite: float, expected: tuple[int, int]
+) -> None:
+    found = contacts(mouth(space, height, seal, bite), space)
+    assert torch.allclose(found, torch.tensor(expected).float().expand_as(found), atol=0.25), found
+
+
+def test_the_loss_counts_what_is_present(space: CodeSpace) -> None:
+    codes, present = mouth(space, 0.05, 1.0, 0.0), torch.ones(1, FRAMES, dtype=torch.bool)
+    right, wrong = torch.tensor([8.0, -8.0]), torch.tensor([-8.0, -8.0])
+    logits = right.expand(1, FRAMES, 2).clone()
+    assert contact_loss(logits, codes, present, space) < 0.01
+    logits[:, : FRAMES // 2] = wrong
+    assert contact_loss(logits, codes, present, space) > 3.5
+    present[:, : FRAMES // 2] = False
+    assert contact_loss(logits, codes, present, space) < 0.01
