@@ -1,4 +1,4 @@
-"""What of the skin lies behind the lids: its rings are told apart, the socket is cut off, and none is in the eyeball.
+"""What of the skin lies behind the lids: one ring of quads that ends within the eyeball; the socket is cut off.
 
 The back of a lid glides on the ball, and what would be just inside the ball is pushed out of it in every frame
 (``facetalk.head.eyes``): only what is well inside stays put. A template's border therefore lies there, and hidden.
@@ -7,38 +7,21 @@ The back of a lid glides on the ball, and what would be just inside the ball is 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetalk.head.eyes import LID_FILM
+from facetalk.head.eyes import BEHIND_LIDS
 from training.quad_loops import QuadLoops
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-RINGS = 1  # of quads behind the lids' edge that are kept
-DEEP = 4  # rings behind the edge from which on a socket is well inside the ball
-CLEAR = 1.2 * LID_FILM  # head units outside it
+HIDDEN = BEHIND_LIDS + 0.0026  # head units inside the ball: on no identity is the border taken for a lid
 
 
 def socket_quads(quads: Indices, lids: Indices) -> Flags:
-    """Which quads ``[Q]`` are farther behind an edge loop of lids ``[N]`` than ``RINGS``."""
+    """Which quads ``[Q]`` are behind an edge loop of lids ``[N]``, but for the ring next to it."""
     behind, _ = behind_lids(quads, lids)
-    reached = np.zeros(int(quads.max()) + 1, dtype=np.bool_)
-    reached[lids] = True
     socket = np.isin(quads, behind).any(axis=1)
-    kept = np.zeros(len(quads), dtype=np.bool_)
-    for _ in range(RINGS):
-        kept |= socket & reached[quads].any(axis=1)
-        reached[quads[kept]] = True
-    return np.asarray(socket & ~kept)
-
-
-def deep_border(vertices: Array, quads: Indices, lids: Indices) -> Array:
-    """Vertices ``[V, 3]`` of a skin with sockets, the ring that is to be the border as deep as the socket is."""
-    loops, behind = QuadLoops(quads), set(behind_lids(quads, lids)[0].tolist())
-    ways = [loops.walk(vertex, (loops.neighbours[vertex] & behind).pop()) for vertex in lids.tolist()]
-    moved = vertices.copy()
-    moved[[way[RINGS] for way in ways]] = vertices[[way[DEEP] for way in ways]]
-    return moved
+    return np.asarray(socket & ~np.isin(quads, lids).any(axis=1))
 
 
 def behind_lids(quads: Indices, lids: Indices) -> tuple[Indices, Indices]:
@@ -58,14 +41,21 @@ def behind_lids(quads: Indices, lids: Indices) -> tuple[Indices, Indices]:
     return behind, np.array(rim, dtype=np.int64)
 
 
-def clear_of_eyeball(vertices: Array, quads: Indices, lids: Indices, centre: Array, radius: float) -> Array:
-    """Vertices ``[V, 3]``, those behind lids ``[N]`` outside the ball, but for the border, which is inside."""
-    behind, border = behind_lids(quads, lids)
+def hidden_border(vertices: Array, quads: Indices, lids: Indices, centre: Array, radius: float) -> Array:
+    """Vertices ``[V, 3]``, those behind lids ``[N]`` right behind the nearest edge of these, ``HIDDEN`` in the ball.
+
+    Args:
+        vertices: ``[V, 3]``.
+        quads: ``[Q, 4]``, with one ring behind the lids.
+        lids: the edge loop.
+        centre: of the ball ``[3]``.
+        radius: of the ball.
+    """
+    loops, edge = QuadLoops(quads), set(lids.tolist())
     moved = vertices.copy()
-    offset = vertices - centre
-    distance = np.linalg.norm(offset, axis=1, keepdims=True)
-    moved[behind] = (centre + offset * np.maximum(distance, radius + CLEAR) / distance)[behind]
-    moved[border] = vertices[border]
+    for vertex in behind_lids(quads, lids)[0].tolist():
+        before = vertices[sorted(loops.neighbours[vertex] & edge)].mean(axis=0) - centre
+        moved[vertex] = centre + before * (radius - HIDDEN) / np.linalg.norm(before)
     return moved
 
 

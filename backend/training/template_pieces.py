@@ -6,7 +6,6 @@ import igl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.head import Head
@@ -20,6 +19,7 @@ from training.skin_fit import SkinFit, closed_mouth, mouth_lining
 from training.template_detail import Detail
 from training.template_paint import paint_skin
 from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settled
+from training.tongue_sheet import apart, tongue_of
 from training.tooth_crowns import tooth_crowns
 from training.training_heads import BROWS, PARTS
 from training.untangling import untangled
@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PARTS_WITH_BROWS = (*PARTS, BROWS)
+CREVICE = 0.0008  # head units (0.2 mm) from the surface
 PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums", "brows": "brows"}
 PART_COLORS = {
     "sclera": (0.84, 0.83, 0.80, 1.0),
@@ -62,7 +63,7 @@ def template_pieces(fit: SkinFit, head: Head, detail: Detail, resolution: int) -
     parts = {row: _teeth(head, fit, row, detail.tooth_sides) for row in ("upper_teeth", "lower_teeth")}
     parts |= {"mouth": _gums_and_tongue(head, fit, detail.mouth_quads)}
     parts |= {BROWS: _brows(head, resolution, detail.brow_quads)}
-    pieces += [_part_piece(part, *mesh, heads, canonical) for part, mesh in parts.items()]
+    pieces += [_part_piece(part, *mesh) for part, mesh in parts.items()]
     return pieces, skin
 
 
@@ -92,7 +93,8 @@ def _gums_and_tongue(head: Head, fit: SkinFit, quads: int | None) -> tuple[Array
     if quads is not None:
         start, sheet = _coarser_sheet(start, sheet, quads)
     landed = relax(start, sheet, _average_surface(head, "mouth"), two_sided=True)
-    return untangled(landed, sheet, start), sheet
+    settled = untangled(landed, sheet, start)
+    return apart(settled, sheet, tongue_of(settled, sheet)), sheet
 
 
 def _coarser_sheet(vertices: Array, faces: Indices, quads: int) -> tuple[Array, Indices]:
@@ -110,7 +112,11 @@ def _teeth(head: Head, fit: SkinFit, row: str, sides: tuple[int, int]) -> tuple[
         return surface(torch.from_numpy(points).float())[0].double().numpy()
 
     vertices, quads = tooth_crowns(fit.heads, fit.canonical, row, distance, sides)
-    return untangled(vertices, quads), quads
+    landed = project(torch.from_numpy(vertices).float(), surface).double().numpy()
+    # Deep between two teeth there is no surface to lie on, and nothing to be seen.
+    quads = quads[(np.linalg.norm(landed - vertices, axis=1) < CREVICE)[quads].all(axis=1)]
+    used, compact = np.unique(quads, return_inverse=True)
+    return untangled(vertices[used], compact.reshape(-1, 4)), compact.reshape(-1, 4)
 
 
 def _average_surface(head: Head, part: str) -> Surface:
@@ -128,13 +134,10 @@ def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str, gri
     return Piece(vertices, quads, uv[quads], PARTS.index("eyeballs"), materials, colors)
 
 
-def _part_piece(part: str, vertices: Array, quads: Indices, heads: IctHeads, canonical: Array) -> Piece:
+def _part_piece(part: str, vertices: Array, quads: Indices) -> Piece:
     materials = np.full(len(quads), PART_MATERIALS[part])
     if part == "mouth":
-        # Whatever the tongue shapes move is tongue.
-        kit = heads.vertices_of["mouth"]
-        moves = heads.tongue_weight[kit][cKDTree(canonical[kit]).query(vertices)[1]] > 0.3
-        materials = np.where(moves[quads].mean(axis=1) > 0.5, "tongue", "gums")
+        materials = np.where(tongue_of(vertices, quads)[quads].mean(axis=1) > 0.5, "tongue", "gums")
     colors = np.tile(PART_COLORS["gums"], (len(vertices), 1))
     for name in np.unique(materials):
         colors[np.unique(quads[materials == name])] = PART_COLORS[name]

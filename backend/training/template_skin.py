@@ -11,7 +11,7 @@ from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import LIDS, LIPS
 from facetalk.head.head import Head
 from facetalk.topology.quad_relaxation import Guide, Surface, part_surface, project, relax
-from training.eye_sockets import behind_lids, clear_of_eyeball, deep_border, socket_quads
+from training.eye_sockets import behind_lids, hidden_border, socket_quads
 from training.quad_coarsening import QuadSheet, Size
 from training.quad_subdivision import subdivided
 from training.skin_fit import EARS, SkinFit, cut_neck
@@ -62,15 +62,12 @@ def fitted_skin(fit: SkinFit, head: Head) -> SkinMesh:
     quads = compact.reshape(-1, 4)
     rows = {int(number): row for row, number in enumerate(fit.kept[used])}
     guides = skin_guides(fit, head, vertices[used], quads, rows)
-    sockets, places = np.zeros(len(quads), dtype=np.bool_), vertices[used]
-    for name in LIDS:
-        sockets |= socket_quads(quads, guides[name].vertices)
-        places = deep_border(places, quads, guides[name].vertices)
-    return _compact(SkinMesh(places, quads[~sockets], fit.uv[faces[~sockets]], rows, guides))
+    sockets = np.any([socket_quads(quads, guides[name].vertices) for name in LIDS], axis=0)
+    return _compact(SkinMesh(vertices[used], quads[~sockets], fit.uv[faces[~sockets]], rows, guides))
 
 
 def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
-    """A skin on the neural surface, nothing of it tangled, and what lies behind the lids clear of the eyeballs."""
+    """A skin on the neural surface, nothing of it tangled, and what lies behind the lids hidden in the eyeballs."""
     surface = _surface(head)
     landed = relax(skin.vertices, skin.quads, surface, list(skin.guides.values()))
     for name, guide in skin.guides.items():
@@ -80,7 +77,7 @@ def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
         landed[guide.vertices] = project(around, surface).double().numpy()
     for side, name in zip(("left", "right"), LIDS, strict=True):
         ball = sphere(fit.canonical[fit.heads.eyes[side]])
-        landed = clear_of_eyeball(landed, skin.quads, skin.guides[name].vertices, *ball)
+        landed = hidden_border(landed, skin.quads, skin.guides[name].vertices, *ball)
     held = np.concatenate([guide.vertices for guide in skin.guides.values()])
     return replace(skin, vertices=untangled(landed, skin.quads, held=held))
 
@@ -92,7 +89,7 @@ def finer(skin: SkinMesh, head: Head) -> SkinMesh:
     landed = project(torch.from_numpy(split.vertices).float(), _surface(head)).double().numpy()
     behind = [behind_lids(split.quads, guides[name].vertices)[0] for name in LIDS]
     held = np.concatenate([*(guide.vertices for guide in guides.values()), *behind])
-    landed[held] = split.flat[held]  # curves, and what is clear of the eyeballs, have settled already
+    landed[held] = split.flat[held]  # curves, and what is hidden in the eyeballs, have settled already
     vertices = untangled(landed, split.quads, split.flat, held, FINE_UPRIGHT)
     return SkinMesh(vertices, split.quads, split.uv, skin.rows, guides)
 

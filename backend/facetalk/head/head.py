@@ -7,6 +7,7 @@ heads share is in ``parametric_head``.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from facetalk.head.identity_warp import IdentityWarp
 from facetalk.head.parametric_head import DistanceField, Posed
 from facetalk.head.split_field import displace
 from facetalk.head.teeth import ROWS, ArchFrame, TeethWall, affine_fit, wall_points
+from facetalk.head.tongue import Palate, Tongue, palate_points, teeth_gap, tongue
 
 UNITS_PER_METRE = 4.0
 MILLIMETRES = 1000.0 / UNITS_PER_METRE  # per head unit
@@ -48,6 +50,7 @@ class HeadPoints:
         contacts: what makes lips and lids meet.
         teeth: what keeps lips before the teeth.
         eyes: what turns eyeballs, and keeps lids before them.
+        tongue: what moves the tongue.
     """
 
     points: Tensor
@@ -55,6 +58,7 @@ class HeadPoints:
     contacts: tuple[Contact, ...]
     teeth: tuple[TeethWall, ...]
     eyes: tuple[Eye, ...]
+    tongue: Tongue
     _expression_field: ExpressionField
     _shape: Tensor
 
@@ -62,10 +66,12 @@ class HeadPoints:
     def pose(self, expressions: Tensor) -> Posed:
         """Pose the points by expression codes ``[T, E]``."""
         posed = []
-        for chunk in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
+        for codes in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
+            chunk, tongue_weights = self.tongue.taken_out(codes)
             coefficients = self._expression_field.coefficients(chunk, self._shape)
             moved = self.points + displace(self.fields, coefficients)
             walls = [(row, row.pose(coefficients)) for row in self.teeth]
+            self.tongue.move(moved, tongue_weights, teeth_gap([place for _, place in walls]))
             lips, *lids = self.contacts
             rims = lips.pose(coefficients)
             for row, place in walls:
@@ -95,6 +101,7 @@ class HeadPoints:
             contacts=tuple(contact.among(places) for contact in self.contacts),
             teeth=tuple(row.among(places) for row in self.teeth),
             eyes=tuple(each.among(places) for each in self.eyes),
+            tongue=self.tongue.among(places),
         )
 
 
@@ -260,7 +267,28 @@ class Head:
         contacts = self._contacts(on_mean, moving, identity, points, every)
         teeth = self._teeth(on_mean, moving, identity)
         eyes = self._eyes(points, moving, identity, contacts[1:])
-        return HeadPoints(points, every, contacts, teeth, eyes, self.expression_field, shape)
+        rig = (self.config["rig_controls"], self._tensors["code_to_rig"].float(), self.rig_to_code().float())
+        own_tongue = tongue(rig, on_mean, moving == self._moving("mouth"), Palate.over(self._palate(identity)))
+        return HeadPoints(points, every, contacts, teeth, eyes, own_tongue, self.expression_field, shape)
+
+    def _palate(self, identity: Tensor) -> Tensor:
+        """Points of an identity's palate and upper teeth ``[N, 3]``, canonical."""
+        mean = self._mean_palate
+        return self.carry(mean, torch.full((len(mean),), self.parts.index("mouth"), device=self.device), identity)
+
+    @cached_property
+    def _mean_palate(self) -> Tensor:
+        wanted = torch.tensor([part in ("mouth", "upper_teeth") for part in self.parts], device=self.device)
+
+        def distance(points: Tensor) -> Tensor:
+            distances = self.signed_distance(points, self.identity("average"), wanted.expand(len(points), -1))
+            return distances[:, wanted].amin(dim=1)
+
+        return palate_points(distance, self.device)
+
+    def _moving(self, part: str) -> int:
+        """What a part moves with, as the expression field counts it."""
+        return int(self._moves_with[self.parts.index(part)])
 
     def _contacts(
         self, sources: Tensor, moving: Tensor, identity: Tensor, points: Tensor, fields: Tensor

@@ -26,8 +26,9 @@ ARKIT_KEYS: tuple[str, ...] = (
 )
 # ARKit has one key for the tongue, and speech needs four.
 TONGUE_KEYS = ("tongueTipUp", "tongueBetweenTeeth", "tongueBackUp")
-# A key that undoes another one is what it does to that: lips that close over an open jaw.
-DONE_OVER = {"mouthClose": "jawOpen"}
+# A key that undoes another one, or needs it, is what it does to that: lips that close over an open jaw, and a tongue
+# that finds room in it.
+DONE_OVER = dict.fromkeys(("mouthClose", "tongueOut", *TONGUE_KEYS), "jawOpen")
 # Keys that move the same thing opposite ways: at once they mean nothing.
 OPPOSED = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"))
 

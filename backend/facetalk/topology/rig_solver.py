@@ -19,7 +19,7 @@ OPPOSED_PRICE = 0.3  # of the square of the sum of opposed weights, in the same 
 FRAMES_AT_ONCE = 200
 ITERATIONS = 500
 MEMORY = 20  # steps that L-BFGS-B remembers
-RELATIVE_TOLERANCE = 1e-9
+RELATIVE_TOLERANCE = 1e-11
 
 
 class RigSolver:
