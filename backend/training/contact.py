@@ -68,5 +68,6 @@ class KitContact:
 
     def resolve(self, posed: Array, touching: Tensor) -> None:
         """Part what crosses and close what is all but shut (``touching [N]``) on heads ``[N, V, 3]``, in place."""
-        widening = self.rims.widenings(torch.from_numpy(posed[:, self.grid]), touching.double())
-        posed[:, self.near.numpy(), 1] += (widening @ self.gains).numpy()
+        grid = torch.from_numpy(posed[:, self.grid])
+        for axis, gain in self.rims.corrections(grid, touching.double(), self.gains):
+            posed[:, self.near.numpy(), axis] += gain.numpy()

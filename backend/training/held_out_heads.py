@@ -1,7 +1,9 @@
 """Write the heads that ``facetalk evaluate head`` measures by.
 
 ``python -m training.held_out_heads --data DATA/ict_facekit --output FOLDER``: the identities that head training leaves
-out, in expressions it leaves out and with lips and lids closed, and as many of those it has seen.
+out, in expressions it leaves out and with lips and lids closed, and as many of those it has seen. With ``--strangers``,
+other identities and expressions that no training has seen either: constants are chosen on those, so that the held-out
+heads stay unseen.
 """
 
 import argparse
@@ -32,6 +34,7 @@ Flags = NDArray[np.bool_]
 log = logging.getLogger(__name__)
 
 EXPRESSIONS = 12  # of every held-out identity
+FIRST_STRANGER = 1000  # number of an identity and of its expressions, beyond all that training and evaluation draw
 NECK = -0.58  # head units: below, the neural head ends
 CLOSURES: tuple[tuple[str, dict[str, float]], ...] = (
     (held_out_heads.REST, {}),
@@ -97,7 +100,11 @@ def vertices_behind_lips(heads: IctHeads) -> Indices:
 
 
 def held_out_set(
-    heads: TrainingHeads, regions: HeadRegions, settings: HeadTrainingSettings, expressions: int = EXPRESSIONS
+    heads: TrainingHeads,
+    regions: HeadRegions,
+    settings: HeadTrainingSettings,
+    expressions: int = EXPRESSIONS,
+    strangers: bool = False,
 ) -> HeldOutHeads:
     """The identities and expressions that a training with these settings leaves out, and some that it has seen.
 
@@ -106,13 +113,16 @@ def held_out_set(
         regions: where on it is looked.
         settings: of the training: how many identities it has, and how many of them are held out.
         expressions: how many of every held-out identity, besides closures.
+        strangers: whether to take others, which neither training nor evaluation has seen, in place of those held out.
     """
     kept = np.sort(np.concatenate([heads.vertices_of[part] for part in PARTS]))
-    first = settings.identities - settings.held_out
-    held_out = [_shape(heads, index, kept) for index in range(first, settings.identities)]
-    trained = [_shape(heads, index, kept) for index in range(1, 1 + min(settings.held_out, first - 1))]
+    first_held_out = settings.identities - settings.held_out
+    first = FIRST_STRANGER if strangers else first_held_out
+    indices = range(first, first + settings.held_out)
+    held_out = [_shape(heads, index, kept) for index in indices]
+    trained = [_shape(heads, index, kept) for index in range(1, 1 + min(settings.held_out, first_held_out - 1))]
     weights, posed = [], []
-    for number, index in enumerate(range(first, settings.identities)):
+    for number, index in enumerate(indices, start=FIRST_STRANGER if strangers else 0):
         # The seeds of ``ExpressionCases.held_out``: what they draw is never trained on.
         drawn = sample_rig_weights(np.random.default_rng([number * HELD_OUT_EVERY, 1]), expressions)
         weights.append(np.concatenate([np.stack([rig_weights(pose) for _, pose in CLOSURES]), drawn]))
@@ -164,11 +174,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Write the held-out heads that evaluation measures by.")
     parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz and its LICENSE")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--strangers", action="store_true", help="other identities and expressions, to choose by")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = HeadTrainingSettings()
     heads = IctHeads.load(options.data)
-    found = held_out_set(heads, ict_regions(heads), settings)
+    found = held_out_set(heads, ict_regions(heads), settings, strangers=options.strangers)
     source = {"identities": settings.identities, "held_out": settings.held_out}
     write_held_out_heads(options.output, found, source, (options.data / "LICENSE").read_text(encoding="utf-8"))
 

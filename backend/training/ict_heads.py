@@ -23,7 +23,7 @@ from scipy.spatial import cKDTree
 from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import TOUCHING_LIPS, blink_touching
-from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN, rotations
+from facetalk.head.eyes import FRONT, GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN, SOCKET, rotations
 from training.contact import KitContact, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
@@ -237,8 +237,10 @@ class IctHeads:
         offset = posed[:, lids] - centre
         outer = np.maximum(radius, self._eyeball_radius(posed[:, self.eyes[side]] - centre, offset)) + LID_FILM
         aside = np.minimum((offset[..., :2] ** 2).sum(axis=-1), (0.95 * outer) ** 2)
-        inside = (offset[..., 2] > 0.25 * radius) & (np.linalg.norm(offset, axis=-1) < outer)
-        posed[:, lids, 2] = np.where(inside, centre[2] + np.sqrt(outer**2 - aside), posed[:, lids, 2])
+        inside = (offset[..., 2] > SOCKET * radius) & (np.linalg.norm(offset, axis=-1) < outer)
+        lying = np.clip((offset[..., 2] / radius - SOCKET) / (FRONT - SOCKET), 0.0, 1.0)
+        ahead = lying * (centre[2] + np.sqrt(outer**2 - aside) - posed[:, lids, 2])
+        posed[:, lids, 2] += np.where(inside, ahead, 0.0)
 
     def _eyeball_radius(self, eyeball: Array, directions: Array) -> Array:
         """How far vertices ``[N, E, 3]`` about an eyeball's middle reach in directions ``[N, K, 3]``."""

@@ -1,7 +1,7 @@
 """What each part of the motion model is good for: equally short trainings, each without one part.
 
     python -m training.motion_ablations --corpus work/speech_corpus work/grid_lips --shares 0.4 0.6 \\
-        --talkers TALKERS --run work/ablations --steps 800
+        --talkers TALKERS --run work/ablations --steps 250
 
 Every variant is trained from scratch for the same number of steps, and judged as `facetalk evaluate --talkers` does it.
 A variant that has its steps in ``--run`` is not trained again.
@@ -34,6 +34,7 @@ from facetalk.speech.speech_encoder import encoder_for
 from facetalk.take import TakeSettings
 from facetalk.topology.template import Template
 from training.data_parallel import Ranks
+from training.motion_checkpoint import resume, save
 from training.motion_corpus import CodeSpace, MotionCorpus
 from training.motion_recipe import MotionRecipe
 from training.motion_training import MotionTraining
@@ -71,6 +72,7 @@ def _training(**changes: object) -> Callable[[MotionRecipe], MotionRecipe]:
 ABLATIONS = (
     Ablation("all parts"),
     Ablation("no expectation", _denoiser(expects=False)),
+    Ablation("not told of contact", _denoiser(contact_width=0)),
     Ablation("spread not restored", _training(most_gain=1.0)),
     Ablation("no alignment mask", _denoiser(alignment_half_width=1_000_000)),
     Ablation("no FiLM", film=False),
@@ -96,16 +98,18 @@ def prepare(ablation: Ablation, corpora: list[MotionCorpus], recipe: MotionRecip
 
 
 def train(training: MotionTraining, folder: Path, steps: int) -> None:
-    """Train up to a number of steps from where the folder stands; rates fall by steps, not by the clock."""
-    if not training.resume(folder):
+    """Train from where the folder stands: what is learned first, then so many steps of the decoder.
+
+    Rates fall by steps, not by the clock.
+    """
+    if not resume(training, folder):
         training.start()
-    expecting = training.settings.expectation_steps if training.network.expectation is not None else 0
-    while training.step < steps:
+    while (taken := training.decoder_steps) < steps:
         # The decoder's rate falls by the share of the minutes that is spent.
-        training.seconds = 60 * training.settings.minutes * max(training.step - expecting, 0) / (steps - expecting)
+        training.seconds = 60 * training.settings.minutes * taken / steps
         training.take_step()
-        if training.step % CHECKPOINT_STEPS == 0 or training.step == steps:
-            training.save(folder)
+        if training.step % CHECKPOINT_STEPS == 0 or training.decoder_steps == steps:
+            save(training, folder)
 
 
 def judge(training: MotionTraining, talkers: Path, takes: int) -> list[float]:
@@ -138,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--talkers", type=Path, required=True, help="recordings with tracked lips")
     parser.add_argument("--head", type=Path, default=presets.preset(presets.HEAD), help="head bundle")
     parser.add_argument("--run", type=Path, default=Path("work/ablations"), help="folder of checkpoints")
-    parser.add_argument("--steps", type=int, default=800, help="of every variant, expectation included")
+    parser.add_argument("--steps", type=int, default=250, help="of every variant's decoder")
     parser.add_argument("--takes", type=int, default=2, help="of every recording")
     parser.add_argument("--only", nargs="+", choices=[each.name for each in ABLATIONS], help="variants (default all)")
     options = parser.parse_args(arguments)

@@ -1,23 +1,17 @@
-"""One run of training the motion model: network, loss, optimiser, checkpoints, and the bundle it ends in."""
+"""One run of training the motion model: networks, phases, losses, optimiser."""
 
-import logging
 import math
-from dataclasses import asdict
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from facetalk.bundle import write_bundle
-from facetalk.errors import UserError
-from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
+from facetalk.motion.denoiser import MotionDenoiser
 from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.style import AMPLITUDES, CONDITIONS, leave_out
 from facetalk.motion.takes import MotionModel
-from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.lip_contact_loss import contact_loss
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
@@ -27,11 +21,7 @@ from training.motion_recipe import MotionRecipe
 from training.rig import RIG_CONTROLS
 from training.spread_restoration import restore
 
-log = logging.getLogger(__name__)
-
-LICENCE = "MIT"
 SETTLING_BATCHES = 40  # that the spread of the expectation is measured on
-OPTIMISER_STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
 class Phase(Enum):
@@ -83,6 +73,12 @@ class MotionTraining:
     def phase(self) -> Phase:
         """What the next step learns."""
         return self._stage()[0]
+
+    @property
+    def decoder_steps(self) -> int:
+        """Steps that the decoder has taken."""
+        phase, taken, _ = self._stage()
+        return taken if phase is Phase.DECODER else 0
 
     def _stage(self) -> tuple[Phase, int, int | None]:
         """The phase, the steps that were taken in it, and all that it has; the last ends by the clock."""
@@ -235,108 +231,6 @@ class MotionTraining:
         curves = generate_curves(self.model(), self.space, lines)
         return scores(curves, self.space, self.speech.rate) if lines else {}
 
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint."""
-        tensors = {f"network.{name}": each for name, each in self.network.state_dict().items()}
-        tensors |= {f"averaged.{name}": each for name, each in self.averaged.state_dict().items()}
-        tensors |= {f"statistics.{name}": each for name, each in vars(self.statistics).items()}
-        for name, parameter in self.network.named_parameters():
-            for kind in OPTIMISER_STATE:
-                if parameter in self.optimiser.state:
-                    tensors[f"{kind}.{name}"] = self.optimiser.state[parameter][kind]
-        config = asdict(self.network.config)
-        save_checkpoint(
-            folder, tensors, {"step": self.step, "seconds": self.seconds, "before": self.before, "denoiser": config}
-        )
-
-    def resume(self, folder: Path) -> bool:
-        """Continue from a folder's checkpoint; false where there is none.
-
-        Raises:
-            UserError: the checkpoint is of a network of other sizes.
-        """
-        found = load_checkpoint(folder)
-        if found is None:
-            return False
-        tensors, state = found
-        if DenoiserConfig(**state["denoiser"]) != self.network.config:
-            raise UserError(f"{folder} holds a run of other sizes: choose another --run folder or remove it.")
-        for part in ("network", "averaged"):
-            module = getattr(self, part)
-            module.load_state_dict(_section(tensors, part))
-        self.statistics = _to(self.device, CorpusStatistics(**_section(tensors, "statistics")))
-        self.step, self.seconds, self.before = state["step"], state["seconds"], state.get("before", [])
-        for name, parameter in self.network.named_parameters():
-            if f"exp_avg.{name}" in tensors:
-                state = {kind: tensors[f"{kind}.{name}"] for kind in OPTIMISER_STATE}
-                # Adam counts on the CPU.
-                self.optimiser.state[parameter] = {
-                    kind: each if kind == "step" else each.to(self.device) for kind, each in state.items()
-                }
-        return True
-
-    def begin_from(self, folder: Path) -> None:
-        """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
-
-        Ears, contact and expectation are learned anew in the first phases; normalisation is that of this run's data.
-
-        Raises:
-            UserError: the folder holds no checkpoint.
-        """
-        found = load_checkpoint(folder)
-        if found is None:
-            raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
-        tensors, state = found
-        given = _section(tensors, "averaged")
-        self.before = [*state.get("before", []), {"steps": state["step"], "seconds": round(state["seconds"])}]
-        anew: tuple[str, ...] = ()
-        if self.network.expectation is not None:
-            # The answer of a decoder without expectation is all of the motion, not a correction of it.
-            leaves = () if "expectation.context.weight" in given else ("leave.",)
-            anew = ("audio.", "contact.", "expectation.", *leaves)
-        own = self.network.state_dict()
-        fitting = {
-            name: each
-            for name, each in given.items()
-            if name in own and own[name].shape == each.shape and not name.startswith(anew)
-        }
-        log.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
-        self.network.load_state_dict({**own, **fitting})
-        self.start()
-
-    def export(self, folder: Path, quality: dict[str, float]) -> None:
-        """Write the moving average as a motion bundle, weights in float16."""
-        tensors = {f"denoiser.{name}": each.half() for name, each in self.averaged.state_dict().items()}
-        # Statistics stay in float32: a speech channel's may be beyond what float16 holds.
-        for name, each in self.averaged.named_buffers():
-            tensors[f"denoiser.{name}"] = each
-        tensors["code_mean"] = self.statistics.code_mean
-        tensors["code_deviation"] = self.statistics.code_deviation
-        tensors["rig_to_code"] = self.space.rig_to_code
-        sources = dict.fromkeys(line for corpus in self.corpora for line in corpus.sources)
-        write_bundle(
-            folder,
-            kind="motion",
-            name=folder.name,
-            config={
-                "denoiser": asdict(self.network.config),
-                "sampling": asdict(self.model().settings),
-                "rig_controls": list(RIG_CONTROLS),
-                "speech": asdict(self.speech),
-            },
-            tensors=tensors,
-            licence=LICENCE,
-            attributions=list(sources),
-            training={
-                "preset": self.recipe.name,
-                **asdict(self.settings),
-                "begun_from": self.before,
-                "steps": self.step,
-                "seconds": round(self.seconds),
-                "held_out": quality,
-            },
-        )
-
 
 def learning_rate(warm_up: float, spent: float) -> float:
     """Share of the peak rate when ``spent`` of a phase is over: a linear rise, then a cosine down to a hundredth."""
@@ -358,11 +252,6 @@ def draw_known(size: int, frames: int, share: float, generator: torch.Generator)
     begun, ended = place < start, place >= end
     known = torch.where(kind < 0.6, begun, torch.where(kind < 0.85, begun | ended, keys))
     return known & (kind < 1.0)
-
-
-def _section(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    start = name + "."
-    return {key[len(start) :]: tensor for key, tensor in tensors.items() if key.startswith(start)}
 
 
 def _to(device: torch.device, statistics: CorpusStatistics) -> CorpusStatistics:

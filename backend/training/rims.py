@@ -12,8 +12,8 @@ Indices = NDArray[np.int64]
 
 # Midline vertices (upper lip, lower lip) of the loop where the lips touch, and of two loops behind it.
 LIP_LOOPS = ((5532, 5517), (5534, 5538), (5529, 5537))
-LIP_ROWS = (3, 3)  # behind and before the loop where lips touch
-LID_ROWS = (1, 3)  # behind and before the edge of the lids: what lies further behind is the socket
+LIP_ROWS = (3, 5)  # behind and before the loop where lips touch; rolled in, they touch with what lies before it
+LID_ROWS = (1, 3)  # behind and before the edge of the lids
 LIP_COLUMNS, LID_COLUMNS = 37, 25
 
 

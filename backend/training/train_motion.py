@@ -19,7 +19,9 @@ import torch
 
 from facetalk.errors import UserError
 from training.data_parallel import Ranks, training_ranks
+from training.motion_checkpoint import begin_from, resume, save
 from training.motion_corpus import CodeSpace, MotionCorpus
+from training.motion_export import export
 from training.motion_recipe import MotionRecipe
 from training.motion_training import MotionTraining
 
@@ -45,14 +47,14 @@ def train(training: MotionTraining, run: Path, output: Path) -> dict[str, float]
             _record(run, {"step": training.step, "seconds": training.seconds, **training.evaluate()})
         if ranks.lead and training.seconds - last_save > settings.checkpoint_seconds:
             last_save = training.seconds
-            training.save(run)
+            save(training, run)
         training.seconds = ranks.leaders(training.seconds + clock())
     if not ranks.lead:
         return {}
-    training.save(run)
+    save(training, run)
     quality = training.evaluate()
     _record(run, {"step": training.step, "seconds": training.seconds, **quality})
-    training.export(output, quality)
+    export(training, output, quality)
     return quality
 
 
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             elif training.step == 0:
                 raise UserError(f"{options.run} holds no checkpoint to export: train first.")
             elif ranks.lead:
-                training.export(options.output, training.evaluate())
+                export(training, options.output, training.evaluate())
     except UserError as error:
         log.error("%s", error)
         return 1
@@ -88,7 +90,7 @@ def _prepare(options: argparse.Namespace, ranks: Ranks) -> MotionTraining:
     if options.shares is not None and (len(options.shares) != len(corpora) or not min(options.shares) > 0):
         raise UserError("Every corpus needs a share above 0: give as many --shares as corpora.")
     training = MotionTraining(corpora, CodeSpace.load(options.head), recipe, ranks, precision)
-    resumed = training.resume(options.run)
+    resumed = resume(training, options.run)
     if ranks.leaders(training.step) != training.step:
         raise UserError(
             f"Not every process finds the same checkpoint in {options.run}: choose a folder that all share."
@@ -96,7 +98,7 @@ def _prepare(options: argparse.Namespace, ranks: Ranks) -> MotionTraining:
     if resumed:
         return training
     if options.begin_from is not None:
-        training.begin_from(options.begin_from)
+        begin_from(training, options.begin_from)
     else:
         training.start()
     return training

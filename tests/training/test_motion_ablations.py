@@ -28,8 +28,8 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[MotionCorpus]:
 
 
 def recipe() -> MotionRecipe:
-    whole = tiny_recipe(expects=True)
-    return replace(whole, training=replace(whole.training, expectation_steps=3, shares=(0.4, 0.6)))
+    whole = tiny_recipe(expects=True, contact=True)
+    return replace(whole, training=replace(whole.training, contact_steps=2, expectation_steps=3, shares=(0.4, 0.6)))
 
 
 def film(training: MotionTraining) -> float:
@@ -46,7 +46,7 @@ def test_every_variant_trains_and_goes_on(
     for steps in (STEPS // 2 + 1, STEPS):
         training = prepare(ablation, corpora, recipe(), head)
         train(training, tmp_path, steps)
-    assert training.step == STEPS
+    assert training.decoder_steps == STEPS
     before = {name: each.clone() for name, each in training.network.state_dict().items()}
     train(prepare(ablation, corpora, recipe(), head), tmp_path, STEPS)  # has its steps
     assert all(torch.equal(before[name], each) for name, each in training.network.state_dict().items())

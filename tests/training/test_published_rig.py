@@ -18,6 +18,7 @@ from tests.training import tiny_motion
 from training import published_rig
 from training.data_parallel import Ranks
 from training.motion_corpus import CodeSpace, MotionCorpus
+from training.motion_export import export
 from training.motion_training import MotionTraining
 from training.published_rig import FaceMotions, errors, learn_rig, main, missed
 from training.rig import RIG_CONTROLS
@@ -86,7 +87,7 @@ def test_motion_training_accepts_a_rigged_head(tmp_path: Path, monkeypatch: pyte
     training = MotionTraining(corpora, space, recipe, Ranks(CPU), torch.float32)
     training.start()
     training.take_step()
-    training.export(tmp_path / "motion", {})
+    export(training, tmp_path / "motion", {})
     codes = MotionModel.load(tmp_path / "motion", CPU).sample(torch.zeros(70, tiny_motion.FEATURES), seed=0)
     points = head.prepare(torch.zeros(4, 3), torch.zeros(4, dtype=torch.long), head.identity("average"))
     assert points.pose(codes[:3]).points.shape == (3, 4, 3)

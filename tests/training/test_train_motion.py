@@ -12,6 +12,7 @@ from facetalk.motion.takes import MotionModel
 from tests.training.tiny_motion import CODES, FEATURES, FRAMES, LINES, tiny_recipe, write_corpus, write_head
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
+from training.motion_checkpoint import begin_from, resume, save
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
 from training.motion_training import MotionTraining, Phase, draw_known, learning_rate
 from training.train_motion import main
@@ -112,10 +113,10 @@ def test_contact_is_learned_before_and_then_holds_still(corpus: Path, head: Path
     steps(training, 3, 0.0)
     assert not all(map(torch.equal, others, expectation.parameters()))
     assert all(map(torch.equal, ears, contact.parameters()))
-    training.save(tmp_path)
+    save(training, tmp_path)
     expected = steps(training, 3, 0.0)
     resumed = prepared(corpus, head, expects=True, contact=True)
-    assert resumed.resume(tmp_path)
+    assert resume(resumed, tmp_path)
     assert steps(resumed, 3, 0.0) == expected
 
 
@@ -126,9 +127,9 @@ def test_a_run_with_an_expectation_begins_with_what_fits_of_one_without(
     earlier.start()
     for _ in range(3):
         earlier.take_step()
-    earlier.save(tmp_path)
+    save(earlier, tmp_path)
     later = prepared(corpus, head, expects=True)
-    later.begin_from(tmp_path)
+    begin_from(later, tmp_path)
     for ours, theirs in zip(later.network.layers.parameters(), earlier.averaged.layers.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     # Its decoder said all of the motion: here its answer is a correction, of which there is none yet.
@@ -140,10 +141,10 @@ def test_a_resumed_run_takes_the_steps_of_an_unbroken_one(corpus: Path, head: Pa
     unbroken.start()
     for _ in range(4):
         unbroken.take_step()
-    unbroken.save(tmp_path)
+    save(unbroken, tmp_path)
     expected = [unbroken.take_step() for _ in range(3)]
     resumed = prepared(corpus, head)
-    assert resumed.resume(tmp_path)
+    assert resume(resumed, tmp_path)
     assert [resumed.take_step() for _ in range(3)] == expected
     for ours, theirs in zip(resumed.averaged.parameters(), unbroken.averaged.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -157,9 +158,9 @@ def test_a_run_begins_with_the_weights_of_another_and_its_own_clock(
     for _ in range(3):
         earlier.take_step()
     earlier.seconds = 30.0
-    earlier.save(tmp_path / "earlier")
+    save(earlier, tmp_path / "earlier")
     later = prepared(corpus, head)
-    later.begin_from(tmp_path / "earlier")
+    begin_from(later, tmp_path / "earlier")
     assert (later.step, later.seconds) == (0, 0.0)
     assert later.before == [{"steps": 3, "seconds": 30}]
     for ours, theirs in zip(later.network.parameters(), earlier.averaged.parameters(), strict=True):
