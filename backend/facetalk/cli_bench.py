@@ -129,18 +129,23 @@ def decoding(
         Path | None,
         typer.Option(metavar="BUNDLE", help="An imported head to measure instead (docs/published-heads.md)."),
     ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=8, max=1024, help="Or a published head of random weights, so wide; the real ones are 512."),
+    ] = None,
     identity: Annotated[str, typer.Option(help="Whose face, of the embedded head.")] = "average",
     device: Device = "auto",
 ) -> None:
     """Measure a reduced basis against the head's own posing: speed, errors, and whether it knows them."""
-    if (speech is None) == (head is None):
-        raise typer.BadParameter("give either SPEECH, for the embedded head, or --head BUNDLE, for an imported one")
+    if sum(given is not None for given in (speech, head, width)) != 1:
+        raise typer.BadParameter("give either SPEECH, for the embedded head, or --head BUNDLE, or --width N")
     from facetalk.clip import load_clip
     from facetalk.device import choose_device, describe_device
 
     clip = None if speech is None else load_clip(speech)
     if clip is not None:
         animator, _ = load_animator(device)
+    from facetalk.evaluation.random_published_head import random_published_head
     from facetalk.evaluation.reduced_basis_bench import bench_decoding, bench_published_decoding, bench_table
     from facetalk.head.published_head import PublishedHead
     from facetalk.topology.template import Template
@@ -148,10 +153,14 @@ def decoding(
     with one_bar() as progress:
         if clip is not None:
             result = bench_decoding(animator, clip, progress, identity)
-        elif head is not None:
-            model = PublishedHead.load(head, choose_device(device))
-            template = Template.load(presets.preset(presets.TOPOLOGY))
-            result = bench_published_decoding(model, head.resolve().name, template, progress)
+        else:
+            chosen, template = choose_device(device), Template.load(presets.preset(presets.TOPOLOGY))
+            if head is not None:
+                model, name = PublishedHead.load(head, chosen), head.resolve().name
+            else:
+                assert width is not None, "one of the three was given"
+                model, name = random_published_head(width, chosen), f"a random published head, {width} wide"
+            result = bench_published_decoding(model, name, template, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
 
 

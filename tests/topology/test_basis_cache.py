@@ -21,7 +21,8 @@ def some_basis(seed: int = 0, points: int = 50) -> Basis:
         torch.randn(*shape, generator=generator) for shape in ((points, 3), (4, 3 * points), (6, 4), (4, 9))
     )
     certificate = Certificate(0.0003, 0.00002, 0.01, 1.0, 40)
-    return Basis(middle, modes, coefficients, torch.tensor([1, 5, 7]), probe_modes, 1.25, 0.0004, certificate)
+    asked, foresight = torch.tensor([1, 5, 7]), torch.randn(5, 9, generator=generator)
+    return Basis(middle, modes, coefficients, asked, probe_modes, foresight, 1.25, 0.0004, certificate)
 
 
 class Maker:

@@ -148,10 +148,27 @@ def test_a_backward_head_is_posed_without_finding_all_its_roots(tmp_path: Path) 
     basis = build_basis(whole, motion(0, 80), motion(1, 40), NONE)
     assert basis is not None
     assert len(basis.asked) < 0.3 * len(points)
+    assert basis.foresight.shape == (head.expression_size + 1, 3 * len(basis.asked))
     unseen = motion(2, 12)
     reduced, wanted = ReducedPoints.of(whole, basis).pose(unseen), whole.pose(unseen)
     assert bool(wanted.converged.all())
     assert float(distances(reduced, wanted).max()) <= TOLERANCE + POSE_TOLERANCE
+
+
+def test_what_was_foreseen_in_vain_is_followed_instead(reduced: ReducedPoints) -> None:
+    class LostWhenForeseen(WavingSheet):
+        def pose_near(self, expressions: Tensor, foreseen: Tensor) -> Posed:
+            posed = self.pose(expressions)
+            posed.points[1], posed.converged[1] = foreseen[1], False
+            return posed
+
+    few = LostWhenForeseen(**vars(reduced.few))
+    count = len(reduced.basis.asked)
+    motion = codes(3, seed=9)
+    basis = replace(reduced.basis, foresight=torch.zeros(motion.shape[1] + 1, 3 * count))
+    found = basis.ask(few, motion)
+    assert bool(found.converged.all())
+    assert torch.allclose(found.points, reduced.few.pose(motion).points)
 
 
 def test_samples_lie_where_modes_differ() -> None:
@@ -159,7 +176,7 @@ def test_samples_lie_where_modes_differ() -> None:
     bumps = torch.stack([torch.exp(-((points - at) ** 2) / 20.0) for at in (20.0, 70.0)])
     modes = torch.zeros(2, 100, 3)
     modes[..., 0] = bumps
-    samples = sample_points(modes.flatten(1))
+    samples = sample_points(modes.flatten(1), 2)
     assert samples[:2].tolist() == [20, 70]
     assert len(samples.unique()) == len(samples) == 4
 

@@ -198,6 +198,10 @@ class StrangerHead:
         own = expressions @ self._disguise.codes.T
         return torch.cat([own, identity[: self._head.shape_size].expand(len(own), -1)], dim=1)
 
+    def canonical(self, points: Tensor, codes: Tensor) -> Tensor:
+        """``to_canonical`` of points ``[T, N, 3]``, frame by frame."""
+        return torch.stack([self.to_canonical(code)(frame) for frame, code in zip(points, codes, strict=True)])
+
     def to_canonical(self, code: Tensor) -> Callable[[Tensor], Tensor]:
         """The map from posed to canonical points ``[N, 3]``: back by what our field moves the point found there by."""
         expression, shape = code.split([self.expression_size, self._head.shape_size])

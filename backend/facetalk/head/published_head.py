@@ -164,6 +164,10 @@ class PublishedHead:
 
         return field
 
+    def canonical(self, points: Tensor, codes: Tensor) -> Tensor:
+        """``to_canonical`` of posed points ``[T, N, 3]``, frame by frame, for ``expression_codes`` ``[T, K]``."""
+        return points + self.networks.expression(points, codes)[..., :3]
+
     def posed_distance(self, points: Tensor, identity: Tensor, expression: Tensor) -> Tensor:
         """Distances ``[N]`` of posed points ``[N, 3]`` to the head of a backward model; differentiable.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
+from facetalk.head.foreseen_roots import foreseen_roots
 from facetalk.head.parametric_head import Posed
 from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 POINTS_PER_CHUNK = 20_000
 POSE_TOLERANCE = 4e-5  # head units: 0.01 mm
+LEAST_MOBILITY = 0.05  # by which what is foreseen of a point is divided
 
 
 class BackwardHead(Protocol):
@@ -26,6 +28,10 @@ class BackwardHead(Protocol):
 
     def to_canonical(self, code: Tensor) -> Callable[[Tensor], Tensor]:
         """The map from posed to canonical points ``[N, 3]``, for one of ``expression_codes``."""
+        ...
+
+    def canonical(self, points: Tensor, codes: Tensor) -> Tensor:
+        """Canonical points of posed ones ``[T, N, 3]``, frame by frame, for ``expression_codes`` ``[T, K]``."""
         ...
 
 
@@ -99,6 +105,20 @@ class BackwardPoints:
             none = self.points.new_zeros(0, *self.points.shape)
             return Posed(none, none[..., 0].bool()), self
         return Posed(torch.stack(posed), torch.stack(converged)), replace(self, start=roots, start_code=before)
+
+    @torch.no_grad()
+    def pose_near(self, expressions: Tensor, foreseen: Tensor) -> Posed:
+        """``pose`` of frames that need not follow each other, in all of which one knows about where the points go.
+
+        Args:
+            expressions: codes ``[T, E]``.
+            foreseen: about where the points are ``[T, N, 3]``; what is not found near there is marked.
+        """
+        codes = self.head.expression_codes(self.identity, expressions)
+        start = self.points + (foreseen - self.points) / self.mobility.clamp(min=LEAST_MOBILITY)
+        inverse = self.start.inverse_jacobians
+        roots, found = foreseen_roots(self.head.canonical, codes, self.points, start, inverse, POSE_TOLERANCE)
+        return Posed(self.points + self.mobility * (roots - self.points), found)
 
     def subset(self, indices: Tensor) -> "BackwardPoints":
         """Some of the points, at indices ``[M]``."""

@@ -9,6 +9,7 @@ head itself. ``basis_building`` makes a basis.
 """
 
 from dataclasses import astuple, dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,7 +19,16 @@ from facetalk.head.parametric_head import Posed, PreparedPoints
 FRAMES_PER_CHUNK = 64
 PROBE_FLOOR = 0.1  # of the tolerance: what probes are off counts for no less
 
-ARRAYS = ("middle", "modes", "coefficients", "asked", "probe_modes")  # of a basis
+ARRAYS = ("middle", "modes", "coefficients", "asked", "probe_modes", "foresight")  # of a basis
+
+
+@runtime_checkable
+class ForeseeablePoints(PreparedPoints, Protocol):
+    """Points that are found the faster, the better one knows where they will be."""
+
+    def pose_near(self, expressions: Tensor, foreseen: Tensor) -> Posed:
+        """``pose``, from about where the points are ``[T, N, 3]``; those that are not near there are marked."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class Basis:
         asked: indices of the points that the head is asked for ``[A]``: first the S samples, then the checks, then
             those that modes do not follow.
         probe_modes: the modes at samples and checks ``[M, 3 P]``.
+        foresight: maps codes, and a 1, to about where the points are that the head is asked for ``[E + 1, 3 A]``; empty
+            for heads that need not know.
         factor: no point of a frame is farther off than so many times the farthest of its probes, or than so many times
             ``PROBE_FLOOR`` of the tolerance.
         tolerance: how far off a point may be, head units.
@@ -62,6 +74,7 @@ class Basis:
     coefficients: Tensor
     asked: Tensor
     probe_modes: Tensor
+    foresight: Tensor
     factor: float
     tolerance: float
     certificate: Certificate
@@ -84,6 +97,18 @@ class Basis:
         factor, tolerance, maximum, mean, referred, bounded, frames = tensors["numbers"].tolist()
         certificate = Certificate(maximum, mean, referred, bounded, int(frames))
         return cls(**arrays, factor=factor, tolerance=tolerance, certificate=certificate)
+
+    def ask(self, few: PreparedPoints, codes: Tensor) -> Posed:
+        """Where a head puts the points that it is asked for, in the frames of codes ``[T, E]``."""
+        if not (len(self.foresight) and isinstance(few, ForeseeablePoints)):
+            return few.pose(codes)
+        foreseen = (codes @ self.foresight[:-1] + self.foresight[-1]).view(len(codes), -1, 3)
+        found = few.pose_near(codes, foreseen)
+        lost = ~found.converged.all(dim=1)
+        if bool(lost.any()):
+            followed = few.pose(codes[lost])
+            found.points[lost], found.converged[lost] = followed.points, followed.converged
+        return found
 
     def interpolate(self, found: Tensor) -> tuple[Tensor, Tensor]:
         """All points from those that were asked for.
@@ -152,7 +177,7 @@ class ReducedPoints:
         return Decoded(Posed(points, converged), bounds)
 
     def _decode(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        basis, found = self.basis, self.few.pose(codes)
+        basis, found = self.basis, self.basis.ask(self.few, codes)
         points, bounds = basis.interpolate(found.points)
         converged = torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
         converged.index_copy_(1, basis.asked, found.converged)
