@@ -16,8 +16,17 @@ def test_contact_is_a_likelihood_of_what_is_near() -> None:
     assert 0 < touching.min() < touching.max() < 1
     touching[0, 20].sum().backward()
     assert features.grad is not None
-    reach = 2 + 2 + 2  # two convolutions of its ears, and one of its own, over 5 frames each
+    reach = 2 + 2 + 2 + 1  # two convolutions of its ears, and one of its own, over 5 frames each, and neighbours
     assert features.grad[0].abs().sum(-1).nonzero().flatten().tolist() == list(range(20 - reach, 21 + reach))
+
+
+def test_contact_comes_and_goes_as_lips_move() -> None:
+    network, features = denoiser(True, contact_width=8), drawn(1, 40, FEATURES)
+    assert network.contact is not None
+    sharp, smooth = network.contact(features).sigmoid(), network.touching(features)
+    assert smooth is not None
+    assert torch.allclose(smooth[:, 1:-1], (sharp[:, :-2] + 2 * sharp[:, 1:-1] + sharp[:, 2:]) / 4, atol=1e-6)
+    assert torch.allclose(smooth[:, 0], (3 * sharp[:, 0] + sharp[:, 1]) / 4, atol=1e-6)  # before it all is as it begins
 
 
 @pytest.mark.parametrize(("expects", "width"), [(True, 0), (False, 8)])

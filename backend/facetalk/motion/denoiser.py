@@ -84,7 +84,7 @@ class MotionDenoiser(nn.Module):
 
     def touching(self, features: Tensor) -> Tensor | None:
         """How likely lips touch ``[B, T, 2]``, see `LipContact`, heard in features ``[B, T, D]``; or ``None``."""
-        return None if self.contact is None else self.contact(features).sigmoid()
+        return None if self.contact is None else self.contact.likelihood(features)
 
     def expect(self, heard: Tensor, style: Tensor | None = None, contact: Tensor | None = None) -> Tensor | None:
         """The codes ``[B, T, E]`` that what is heard ``[B, T, W]`` has on average; ``None`` if the network has none.
