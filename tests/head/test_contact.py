@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facetalk.head.contact import LIPS, TOUCHING_LIDS, TOUCHING_LIPS, Rims, blink_touching, eased
+from facetalk.head.contact import LIDS, LIPS, TOUCHING_LIDS, TOUCHING_LIPS, Rims, blink_touching, eased
 from facetalk.head.rim_gap import gaps
 from tests.head.rim_bars import COLUMNS, LINE, MILLIMETRE, RADIUS, bars
 
@@ -49,6 +49,14 @@ def test_what_crosses_is_parted_and_what_is_all_but_shut_is_shut(gap: float) -> 
 def test_an_open_mouth_is_left_alone() -> None:
     posed = bars(4.0 * MILLIMETRE)
     assert lips().widenings(posed[None], torch.tensor([TOUCHING_LIPS])).eq(0.0).all()
+
+
+@pytest.mark.parametrize(("gap", "behind", "ahead"), [(0.2, -1.0, 1.0), (0.2, 1.0, 0.0), (4.0, -1.0, 0.0)])
+def test_an_upper_lid_that_shuts_behind_the_lower_comes_to_it(gap: float, behind: float, ahead: float) -> None:
+    posed = bars(gap * MILLIMETRE, forwards=behind * MILLIMETRE)
+    lids = Rims.of(LIDS[0], bars(gap * MILLIMETRE), LINE)
+    found = lids.advances(posed[None], torch.tensor([TOUCHING_LIDS]))[0, 3:-3]
+    assert (found - ahead * MILLIMETRE).abs().max() < 0.06 * MILLIMETRE
 
 
 def test_a_closing_gap_closes_without_a_jump_or_a_turn_back() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from facetalk.head.rim_gap import gaps
+from facetalk.head.rim_gap import cut, gaps
 from facetalk.head.rim_surface import NearestOnRims, RimFit
 from facetalk.head.split_field import displace
 
@@ -63,11 +63,8 @@ class Rims:
             grid: the posed rims ``[T, 2, R, C, 3]``.
             touching: head units, of every frame, below which a gap is shut ``[T]``.
         """
-        count = grid.shape[3]
-        from_corner = torch.arange(count).to(grid)
-        from_corner = torch.minimum(from_corner, from_corner.flip(0))
-        shut = touching[:, None, None] * (from_corner / (self.corners * count)).clamp(max=1.0)
-        fade = from_corner.clamp(max=1.0)  # at the corners the rims are one
+        shut = self._shut(touching)[:, None]
+        fade = self._from_corner().clamp(max=1.0)  # at the corners the rims are one
         apart = 0.5 * grid.new_tensor([1.0, -1.0])[:, None, None]
         wider = torch.zeros_like(grid[:, :, self.line, :, 0])
         for _ in range(ROUNDS):
@@ -77,6 +74,44 @@ class Rims:
             should = eased(gap - wider, shut, self.lap)
             wider = wider + torch.where(gap.isfinite(), should - gap, 0.0) * fade
         return wider.flatten(1)
+
+    def corrections(self, grid: Tensor, touching: Tensor, gains: Tensor) -> tuple[tuple[int, Tensor], ...]:
+        """What contact adds to an axis of bound points ``[T, K]``: to their depth, then to their height.
+
+        Args:
+            grid, touching: as for ``widenings``.
+            gains: of ``bind``.
+        """
+        if self.depth:
+            return ((1, self.widenings(grid, touching) @ gains),)
+        ahead = self.advances(grid, touching)
+        met = grid.clone()
+        met[:, 0, :, :, 2] += ahead[:, None]
+        upper = 2.0 * gains[: ahead.shape[1]]
+        return ((2, ahead @ upper), (1, self.widenings(met, touching) @ gains))
+
+    def advances(self, grid: Tensor, touching: Tensor) -> Tensor:
+        """By how much the upper rim should come forward at its columns ``[T, C]``, head units.
+
+        Rims that may not overlap in height meet edge on edge: where they are shut, the upper is not behind the lower.
+
+        Args:
+            grid, touching: as for ``widenings``.
+        """
+        height, front = cut(grid[:, :, self.line : self.line + 1], grid[:, 0, self.line, :, 0])
+        gap = (height[:, 0] - height[:, 1])[:, 0]
+        shut = self._shut(touching)
+        share = ((EASE * shut - gap) / ((EASE - 1.0) * shut).clamp(min=1e-9)).clamp(0.0, 1.0)
+        return (front[:, 1] - front[:, 0])[:, 0].clamp(min=0.0) * share.square() * (3.0 - 2.0 * share)
+
+    def _from_corner(self) -> Tensor:
+        """How many columns away the nearer corner is ``[C]``."""
+        column = torch.arange(self.grid.shape[2]).to(self.grid)
+        return torch.minimum(column, column.flip(0))
+
+    def _shut(self, touching: Tensor) -> Tensor:
+        """Below which gap columns are shut ``[T, C]`` in frames whose rims are below ``touching [T]``."""
+        return touching[:, None] * (self._from_corner() / (self.corners * self.grid.shape[2])).clamp(max=1.0)
 
     def fit(self, points: Tensor, skin: Tensor) -> RimFit:
         """How the rims follow points ``[N, 3]`` on the mean head, of which those of the skin ``[N]`` may be on them."""
@@ -153,7 +188,8 @@ class Contact:
         else:
             touching = blink_touching(expressions @ self.blink)
         grid = rims.view(-1, *self.rims.grid.shape)
-        posed[..., 1].index_add_(1, self.near, self.rims.widenings(grid, touching) @ self.gains)
+        for axis, gain in self.rims.corrections(grid, touching, self.gains):
+            posed[..., axis].index_add_(1, self.near, gain)
 
     def among(self, places: Tensor) -> "Contact":
         """The same contact among fewer points: ``places [N]`` are their new indices, -1 for those that are gone."""

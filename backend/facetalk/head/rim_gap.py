@@ -18,7 +18,7 @@ def gaps(grid: Tensor, line: int, depth: bool) -> Tensor:
         line: the row along which the rims touch.
         depth: whether the lines of touch may lie at different depths, so that their heights do not count.
     """
-    height, front = _cut(grid, grid[:, :, line, :, 0].flatten(1))
+    height, front = cut(grid, grid[:, :, line, :, 0].flatten(1))
     lines = height[:, 0, line] - height[:, 1, line]
     height, front = _prolonged(height, front)
     upper, lower = (_facing(height, front, above, 1 - above) for above in (0, 1))
@@ -28,7 +28,7 @@ def gaps(grid: Tensor, line: int, depth: bool) -> Tensor:
     return gap.view(len(gap), 2, -1)
 
 
-def _cut(grid: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+def cut(grid: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
     """Height and depth ``[T, 2, R, S]`` of every row of a grid ``[T, 2, R, C, 3]`` at x ``[T, S]``."""
     along = grid[..., 0].cummax(dim=-1).values.contiguous()  # at the corners a row may turn back
     where = at[:, None, None].expand(*along.shape[:3], -1).contiguous()

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 FINER = 3  # between two rows or columns, how many steps rims are looked at in
 FLAT = 1e-9  # added to squared tangents, which vanish where columns are one
-FARTHEST_RIM, BEYOND_BORDER = 0.003, 0.002  # head units off rims and off their borders within which points are on them
+FARTHEST_RIM, BEYOND_BORDER = 0.006, 0.004  # head units off rims and off their borders within which points are on them
 RIM_BLURS = (0.006, 0.003, 0.002, 0.002, 0.002)  # head units over which rims follow points, ever more closely
 FEW_POINTS = 0.3  # of a point, against which its say is weighed
 NEAR = 512  # points whose distances are taken at a time
