@@ -72,7 +72,7 @@ def _training(**changes: object) -> Callable[[MotionRecipe], MotionRecipe]:
 ABLATIONS = (
     Ablation("all parts"),
     Ablation("no expectation", _denoiser(expects=False)),
-    Ablation("not told of contact", _denoiser(contact_width=0)),
+    Ablation("not told of gestures", _denoiser(gesture_width=0)),
     Ablation("spread not restored", _training(most_gain=1.0)),
     Ablation("no alignment mask", _denoiser(alignment_half_width=1_000_000)),
     Ablation("no FiLM", film=False),

@@ -35,9 +35,9 @@ class TrainingSettings:
         window: frames per crop.
         peak_rate: of learning, after the warm-up.
         warm_up: share of a phase in which its rate rises.
-        contact_steps: the first of a run, in which the network learns to hear contact of lips, from all languages
+        gesture_steps: the first of a run, in which the network learns to hear what lips do, from all languages
             alike; then that holds still.
-        contact_noise: standard deviation of noise on the normalised speech features that contact is heard in.
+        gesture_noise: standard deviation of noise on the normalised speech features that gestures are heard in.
         expectation_steps: those after, in which audio encoder and expectation are trained. Then they hold still, and
             the decoder learns to correct them: longer they would only grow too fond of the voices of training.
         most_gain: how many times further the expectation moves at most, in any direction, when it gets back the spread
@@ -67,8 +67,8 @@ class TrainingSettings:
     window: int
     peak_rate: float
     warm_up: float
-    contact_steps: int
-    contact_noise: float
+    gesture_steps: int
+    gesture_noise: float
     expectation_steps: int
     most_gain: float
     weight_decay: float

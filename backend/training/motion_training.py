@@ -13,7 +13,7 @@ from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.style import AMPLITUDES, CONDITIONS, leave_out
 from facetalk.motion.takes import MotionModel
 from training.data_parallel import Ranks
-from training.lip_contact_loss import contact_loss
+from training.lip_gesture_loss import gesture_loss, true_gestures
 from training.motion_corpus import Batch, CodeSpace, CorpusStatistics, MotionCorpus, TrainingFrames, common_speech
 from training.motion_evaluation import generate_curves, held_out_lines, scores
 from training.motion_loss import motion_loss
@@ -27,7 +27,7 @@ SETTLING_BATCHES = 40  # that the spread of the expectation is measured on
 class Phase(Enum):
     """What is being learned; what was learned before holds still."""
 
-    CONTACT = "contact"
+    GESTURES = "gestures"
     EXPECTATION = "expectation"
     DECODER = "decoder"
 
@@ -83,18 +83,18 @@ class MotionTraining:
     def _stage(self) -> tuple[Phase, int, int | None]:
         """The phase, the steps that were taken in it, and all that it has; the last ends by the clock."""
         network, settings = self.network, self.settings
-        contact = settings.contact_steps if network.contact is not None else 0
+        gestures = settings.gesture_steps if network.gestures is not None else 0
         expectation = settings.expectation_steps if network.expectation is not None else 0
-        if self.step < contact:
-            return Phase.CONTACT, self.step, contact
-        if self.step < contact + expectation:
-            return Phase.EXPECTATION, self.step - contact, expectation
-        return Phase.DECODER, self.step - contact - expectation, None
+        if self.step < gestures:
+            return Phase.GESTURES, self.step, gestures
+        if self.step < gestures + expectation:
+            return Phase.EXPECTATION, self.step - gestures, expectation
+        return Phase.DECODER, self.step - gestures - expectation, None
 
     def start(self) -> None:
         """Begin from scratch: measure the data and set the network's normalisation."""
         self.statistics = _to(self.device, self.frames.statistics())
-        ears = [self.network.audio, *([] if self.network.contact is None else [self.network.contact.audio])]
+        ears = [self.network.audio, *([] if self.network.gestures is None else [self.network.gestures.audio])]
         for audio in ears:
             audio.mean.copy_(self.statistics.feature_mean)
             audio.deviation.copy_(self.statistics.feature_deviation)
@@ -110,7 +110,7 @@ class MotionTraining:
             group["lr"] = rate
         # Every step of every rank has its own generators, so that a resumed run draws what an unbroken one would have.
         draw = np.random.default_rng([self.settings.seed, self.step, self.ranks.own])
-        batch = self.frames.draw(self.settings.batch, self.settings.window, draw, alike=phase is Phase.CONTACT)
+        batch = self.frames.draw(self.settings.batch, self.settings.window, draw, alike=phase is Phase.GESTURES)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))
@@ -128,8 +128,8 @@ class MotionTraining:
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The loss of one batch; noise, times and augmentation are drawn from ``generator``, on the CPU."""
         settings, statistics, phase = self.settings, self.statistics, self.phase
-        if phase is Phase.CONTACT:
-            return self._contact_loss(batch, generator)
+        if phase is Phase.GESTURES:
+            return self._gesture_loss(batch, generator)
         size, frames = batch.present.shape
         factor = torch.empty(size, 1, 1).uniform_(*settings.scale, generator=generator)
         codes = (batch.codes * factor).to(self.device)
@@ -137,8 +137,8 @@ class MotionTraining:
         present = batch.present.to(self.device)
         style = self._style(batch.styles, factor[:, 0], generator).to(self.device)
         with torch.set_grad_enabled(phase is Phase.EXPECTATION or self.network.expectation is None):
-            heard, contact = self._hear(batch.features, generator)
-            expected = self.network.expect(heard, style, contact)
+            heard, gestures = self._hear(batch.features, generator)
+            expected = self.network.expect(heard, style, gestures)
         if phase is Phase.EXPECTATION and expected is not None:
             return self._error(expected.float() - clean, present)
         known = draw_known(size, frames, settings.known_share, generator).to(self.device)
@@ -149,10 +149,10 @@ class MotionTraining:
         answer = self.network(noisy, level, heard, expected, style, present).float()
         return self._error(answer - clean, present, known)
 
-    def _contact_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        assert self.network.contact is not None  # else there were no such phase
-        heard = self._blurred(batch.features, self.settings.contact_noise, generator)
-        return contact_loss(self.network.contact(heard), batch.codes, batch.present.to(self.device), self.space)
+    def _gesture_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        assert self.network.gestures is not None  # else there were no such phase
+        heard = self._blurred(batch.features, self.settings.gesture_noise, generator)
+        return gesture_loss(self.network.gestures(heard), batch.codes, batch.present.to(self.device), self.space)
 
     def _style(self, styles: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
         """Styles of codes that were multiplied by a factor ``[B, 1]``, some of their conditions left out."""
@@ -163,16 +163,16 @@ class MotionTraining:
         return leave_out(styles, torch.rand(size, len(CONDITIONS), generator=generator) < self.settings.style_dropout)
 
     def _hear(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """What is heard ``[B, T, W]``, and what of contact ``[B, T, 2]``; nothing of either in some crops."""
+        """What is heard ``[B, T, W]``, and what lips do ``[B, T, G]``; nothing of either in some crops."""
         settings, network = self.settings, self.network
         heard: Tensor = network.audio(self._blurred(features, settings.feature_noise, generator))
         deaf = (torch.rand(len(features), 1, 1, generator=generator) < settings.audio_dropout).to(self.device)
-        if network.contact is None:
+        if network.gestures is None:
             return torch.where(deaf, network.audio.silence(heard), heard), None
         with torch.no_grad():
-            contact = network.touching(self._blurred(features, settings.contact_noise, generator))
-        assert contact is not None
-        return torch.where(deaf, network.audio.silence(heard), heard), contact.masked_fill(deaf, 0.0)
+            gestures = network.hear_gestures(self._blurred(features, settings.gesture_noise, generator))
+        assert gestures is not None
+        return torch.where(deaf, network.audio.silence(heard), heard), gestures.masked_fill(deaf, 0.0)
 
     def _blurred(self, features: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
         """Features with noise, in deviations, and with some channels of a crop at their mean."""
@@ -191,27 +191,27 @@ class MotionTraining:
         """End a phase: what it taught holds still from now on, as the moving average has it."""
         if phase is Phase.EXPECTATION:
             self._restore_spread()
-        for part in ("contact",) if phase is Phase.CONTACT else ("audio", "expectation"):
+        for part in ("gestures",) if phase is Phase.GESTURES else ("audio", "expectation"):
             getattr(self.network, part).load_state_dict(getattr(self.averaged, part).state_dict())
 
     def _restore_spread(self) -> None:
         """What the decoder is to correct is the average's expectation, with its spread restored."""
         settings, averaged = self.settings, self.averaged
         assert averaged.expectation is not None  # else there were no such phase
-        regressed, true = [], []
+        answers, true, owned = [], [], []
         for number in range(SETTLING_BATCHES):
             draw = np.random.default_rng([settings.seed, number, SETTLING_BATCHES])  # the same on all ranks
             batch = self.frames.draw(settings.batch, settings.window, draw)
-            features = batch.features.to(self.device)
-            expected = averaged.expect(
-                averaged.audio(features), batch.styles.to(self.device), averaged.touching(features)
-            )
-            assert expected is not None
+            heard = averaged.audio(batch.features.to(self.device))
             codes = (batch.codes.to(self.device) - self.statistics.code_mean) / self.statistics.code_deviation
             present = batch.present.to(self.device)
-            regressed.append(expected[present])
+            answers.append(averaged.expectation.answer(heard, batch.styles.to(self.device))[present])
             true.append(codes[present])
-        restore(averaged.expectation, torch.cat(regressed), torch.cat(true), settings.most_gain)
+            gestures = true_gestures(batch.codes, self.space).to(self.device)[present]
+            owned.append(torch.cat([1.0 - gestures.sum(dim=-1, keepdim=True), gestures], dim=-1))
+        # Without gestures, all frames are the one answer's own.
+        counted = torch.cat(owned) if averaged.gestures is not None else torch.ones_like(torch.cat(owned)[:, :1])
+        restore(averaged.expectation, torch.cat(answers), torch.cat(true), counted, settings.most_gain)
 
     @torch.no_grad()
     def _update_average(self, taken: int) -> None:

@@ -28,8 +28,8 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[MotionCorpus]:
 
 
 def recipe() -> MotionRecipe:
-    whole = tiny_recipe(expects=True, contact=True)
-    return replace(whole, training=replace(whole.training, contact_steps=2, expectation_steps=3, shares=(0.4, 0.6)))
+    whole = tiny_recipe(expects=True, gestures=True)
+    return replace(whole, training=replace(whole.training, gesture_steps=2, expectation_steps=3, shares=(0.4, 0.6)))
 
 
 def film(training: MotionTraining) -> float:

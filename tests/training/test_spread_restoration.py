@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from facetalk.motion.expectation import Expectation
+from facetalk.motion.lip_gestures import GESTURES
 from training.spread_restoration import restore, restoring_gain
 
 COUNT, SIZE = 4000, 6
@@ -35,14 +36,18 @@ def test_no_direction_gains_more_than_the_limit() -> None:
 
 
 @pytest.mark.parametrize("told", [False, True])
-def test_an_expectation_gives_what_it_gave_carried_over(told: bool) -> None:
-    regressed, true = hedged()
+def test_every_answer_is_carried_over_to_the_frames_that_are_its_own(told: bool) -> None:
+    _, true = hedged()
     draw = torch.Generator().manual_seed(1)
-    expectation = Expectation(SIZE, 16, 3, style_size=0, told_of_contact=told)
-    heard, contact = torch.randn(1, 50, 16, generator=draw), torch.rand(1, 50, 2, generator=draw)
-    before = expectation(heard, contact=contact).detach()
-    assert torch.equal(before, expectation(heard)) is not told
-    restore(expectation, regressed, true, most=1.5)
-    gain = restoring_gain(regressed, true, most=1.5)
-    expected = true.mean(dim=0) + (before - regressed.mean(dim=0)) @ gain
-    assert torch.allclose(expectation(heard, contact=contact), expected, atol=1e-4)
+    expectation = Expectation(SIZE, 16, 3, style_size=0, told_of_gestures=told)
+    heard = torch.randn(1, COUNT, 16, generator=draw)
+    before = expectation.answer(heard)[0].detach()
+    counted = torch.rand(COUNT, 1 + len(GESTURES) if told else 1, generator=draw)
+    restore(expectation, before, true, counted, most=1.5)
+    after = expectation.answer(heard)[0].detach()
+    for place, share in enumerate(counted.T):
+        gain = restoring_gain(before[:, place], true, 1.5, share)
+        means = [(share[:, None] * each).sum(0) / share.sum() for each in (before[:, place], true, after[:, place])]
+        assert torch.allclose(means[2], means[1], atol=1e-3)
+        assert torch.allclose(after[:, place] - means[2], (before[:, place] - means[0]) @ gain, atol=1e-3)
+    assert (after[:, 0] - after[:, -1]).abs().max() > 0.0 or not told

@@ -30,8 +30,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpora"))
 
 
-def prepared(corpus: Path, head: Path, expects: bool = False, contact: bool = False) -> MotionTraining:
-    space, recipe = CodeSpace.load(head), tiny_recipe(expects, contact)
+def prepared(corpus: Path, head: Path, expects: bool = False, gestures: bool = False) -> MotionTraining:
+    space, recipe = CodeSpace.load(head), tiny_recipe(expects, gestures)
     return MotionTraining([MotionCorpus.load(corpus)], space, recipe, Ranks(CPU), torch.float32)
 
 
@@ -97,25 +97,25 @@ def test_the_expectation_is_learned_first_and_then_holds_still(corpus: Path, hea
     assert all(map(torch.equal, ears, after))
 
 
-def test_contact_is_learned_before_and_then_holds_still(corpus: Path, head: Path, tmp_path: Path) -> None:
-    training = prepared(corpus, head, expects=True, contact=True)
+def test_gestures_are_learned_before_and_then_hold_still(corpus: Path, head: Path, tmp_path: Path) -> None:
+    training = prepared(corpus, head, expects=True, gestures=True)
     training.start()
-    contact, expectation = training.network.contact, training.network.expectation
-    assert contact is not None
+    gestures, expectation = training.network.gestures, training.network.expectation
+    assert gestures is not None
     assert expectation is not None
     others = [each.clone() for each in expectation.parameters()]
-    losses = steps(training, training.settings.contact_steps, 0.0)
+    losses = steps(training, training.settings.gesture_steps, 0.0)
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) * 0.8
     assert training.phase is Phase.EXPECTATION
     assert all(map(torch.equal, others, expectation.parameters()))
 
-    ears = [each.clone() for each in contact.parameters()]
+    ears = [each.clone() for each in gestures.parameters()]
     steps(training, 3, 0.0)
     assert not all(map(torch.equal, others, expectation.parameters()))
-    assert all(map(torch.equal, ears, contact.parameters()))
+    assert all(map(torch.equal, ears, gestures.parameters()))
     save(training, tmp_path)
     expected = steps(training, 3, 0.0)
-    resumed = prepared(corpus, head, expects=True, contact=True)
+    resumed = prepared(corpus, head, expects=True, gestures=True)
     assert resume(resumed, tmp_path)
     assert steps(resumed, 3, 0.0) == expected
 

@@ -16,7 +16,7 @@ CODES, FEATURES, LINES, FRAMES = 6, 24, 8, 120
 SPEECH = FeatureKind("ears", 50, FEATURES)
 
 
-def tiny_recipe(expects: bool = False, contact: bool = False) -> MotionRecipe:
+def tiny_recipe(expects: bool = False, gestures: bool = False) -> MotionRecipe:
     """The embedded model's recipe with a small network."""
     recipe = MotionRecipe.load("facetalk-speech")
     return replace(
@@ -27,7 +27,7 @@ def tiny_recipe(expects: bool = False, contact: bool = False) -> MotionRecipe:
             layers=2,
             alignment_half_width=1,
             expects=expects,
-            contact_width=16 if contact else 0,
+            gesture_width=16 if gestures else 0,
         ),
         sampling=replace(recipe.sampling, window=60),
         training=replace(
@@ -36,7 +36,7 @@ def tiny_recipe(expects: bool = False, contact: bool = False) -> MotionRecipe:
             batch=4,
             window=60,
             evaluation_lines=2,
-            contact_steps=60,
+            gesture_steps=60,
             expectation_steps=100,
         ),
     )

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from facetalk.motion.audio_encoder import AudioEncoder
 from facetalk.motion.expectation import Expectation
-from facetalk.motion.lip_contact import LipContact
+from facetalk.motion.lip_gestures import LipGestures
 
 ROTARY_BASE = 1000.0  # frames; well above the longest window
 TIME_SCALE = 1000.0  # spreads the diffusion time 0..1 over the sinusoids' periods
@@ -36,7 +36,7 @@ class DenoiserConfig:
         time_width: of the diffusion time's embedding.
         style_size: numbers in a style vector; 0 for a network that knows no styles.
         expects: whether the decoder corrects an expectation; without, it predicts all of the motion (the paper).
-        contact_width: of the network that hears whether lips touch, which the expectation is told; 0: there is none.
+        gesture_width: of the network that hears what lips do, which the expectation is told; 0: there is none.
         causal: whether a frame sees no later one of the motion (the paper's look-ahead mask).
     """
 
@@ -50,7 +50,7 @@ class DenoiserConfig:
     time_width: int = 96
     style_size: int = 0
     expects: bool = False
-    contact_width: int = 0
+    gesture_width: int = 0
     causal: bool = False
 
 
@@ -63,11 +63,11 @@ class MotionDenoiser(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
-        told = config.expects and config.contact_width > 0
+        told = config.expects and config.gesture_width > 0
         self.audio = AudioEncoder(config.feature_size, config.width, config.audio_kernel)
         self.time = TimeEmbedding(config.time_width)
         self.style = nn.Linear(config.style_size, config.time_width, bias=False) if config.style_size else None
-        self.contact = LipContact(config.feature_size, config.contact_width, config.audio_kernel) if told else None
+        self.gestures = LipGestures(config.feature_size, config.gesture_width, config.audio_kernel) if told else None
         self.expectation = (
             Expectation(config.code_size, config.width, config.audio_kernel, config.style_size, told)
             if config.expects
@@ -82,17 +82,17 @@ class MotionDenoiser(nn.Module):
             nn.init.zeros_(leave.weight)
             nn.init.zeros_(leave.bias)
 
-    def touching(self, features: Tensor) -> Tensor | None:
-        """How likely lips touch ``[B, T, 2]``, see `LipContact`, heard in features ``[B, T, D]``; or ``None``."""
-        return None if self.contact is None else self.contact.likelihood(features)
+    def hear_gestures(self, features: Tensor) -> Tensor | None:
+        """How likely lips do each of `GESTURES` ``[B, T, G]`` in features ``[B, T, D]``; ``None``: it cannot tell."""
+        return None if self.gestures is None else self.gestures.likelihood(features)
 
-    def expect(self, heard: Tensor, style: Tensor | None = None, contact: Tensor | None = None) -> Tensor | None:
+    def expect(self, heard: Tensor, style: Tensor | None = None, gestures: Tensor | None = None) -> Tensor | None:
         """The codes ``[B, T, E]`` that what is heard ``[B, T, W]`` has on average; ``None`` if the network has none.
 
-        It depends on neither noise nor time: done once per window, not once per step. ``contact`` ``[B, T, 2]`` is
-        what `touching` gives; ``None``: lips touch nothing.
+        It depends on neither noise nor time: done once per window, not once per step. ``gestures`` ``[B, T, G]`` are
+        what `hear_gestures` gives; ``None``: none.
         """
-        return None if self.expectation is None else self.expectation(heard, style, contact)
+        return None if self.expectation is None else self.expectation(heard, style, gestures)
 
     def forward(
         self,

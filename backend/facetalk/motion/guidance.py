@@ -21,7 +21,7 @@ class GuidedDenoiser:
         guidance: float,
         style: Tensor | None = None,
         variety: Tensor | None = None,
-        contact: Tensor | None = None,
+        gestures: Tensor | None = None,
     ) -> None:
         """Hear some speech.
 
@@ -31,7 +31,7 @@ class GuidedDenoiser:
             guidance: weight of the speech.
             style: one for all, ``[1, style_size]``.
             variety: what is kept of the decoder's correction, ``[E, E]``; ``None``: all.
-            contact: ``[B, T, 2]`` from its ``touching``.
+            gestures: ``[B, T, G]`` from its ``hear_gestures``.
         """
         self.network = network
         self.guidance = guidance
@@ -39,7 +39,7 @@ class GuidedDenoiser:
         self.variety = variety
         self.heard = heard
         self.silence = network.audio.silence(heard)
-        self.expected = network.expect(heard, style, contact)
+        self.expected = network.expect(heard, style, gestures)
         unheard = None if guidance == 1.0 else network.expect(self.silence, style)
         self.guided = self.expected
         if self.expected is not None and unheard is not None:

@@ -254,7 +254,7 @@ class MotionModel:
     ) -> Tensor:
         """Normalised codes ``[K, window, E]``."""
         speech = features.read(window.start, window.stop)[None].to(self.code_mean)
-        heard, contact = self.denoiser.audio(speech), self.denoiser.touching(speech)
+        heard, gestures = self.denoiser.audio(speech), self.denoiser.hear_gestures(speech)
         size = len(self.code_mean)
 
         def noise(step: int | None = None) -> Tensor:
@@ -266,7 +266,7 @@ class MotionModel:
             # One row for all takes: a take must not depend on how many are sampled beside it.
             style = sampling.style.vector().to(self.code_mean)[None]
         every = heard.expand(len(sampling.seeds), -1, -1)
-        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, sampling.variety, contact)
+        guided = GuidedDenoiser(self.denoiser, every, sampling.guidance, style, sampling.variety, gestures)
         name, steps = self.settings.sampler, sampling.steps
         return sample(name, guided, noise(), steps, fresh=noise, known=known, callback=callback)
 

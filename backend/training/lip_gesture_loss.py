@@ -1,40 +1,42 @@
-"""When lips touch in codes, and how far a network that hears it is off."""
+"""Gestures of the lips as true codes show them, and how far a network that hears them is off."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facetalk.motion.lip_contact import CONTACTS
+from facetalk.motion.lip_gestures import GESTURES
 from training.motion_corpus import CodeSpace
 from training.rig import RIG_CONTROLS
 
-# Where a mouth begins to be in contact, and where it wholly is: inner-lip height over the eyes' distance, and weights
-# of the controls that `training.lip_geometry.BITE` raises and no other posture raises together.
+# Where a gesture begins, and where it is whole. Shut: inner-lip height over the eyes' distance. Bitten: weights of the
+# controls that `training.lip_geometry.BITE` raises and no other posture raises together. Rounded: funnel and pucker.
 SHUT = (0.035, 0.015)
 ROLLED_IN, TEETH_SHOWN = (0.12, 0.22), (0.15, 0.35)
+ROUNDED = (0.12, 0.32)
 
 
-def contacts(codes: Tensor, space: CodeSpace) -> Tensor:
-    """How far lips touch, 0 to 1, in codes ``[B, T, E]``: ``[B, T, 2]`` in the order of ``CONTACTS``."""
+def true_gestures(codes: Tensor, space: CodeSpace) -> Tensor:
+    """How far each gesture is made, 0 to 1, in codes ``[B, T, E]``: ``[B, T, G]`` in the order of ``GESTURES``."""
     weights = codes @ torch.linalg.pinv(space.rig_to_code)
     bitten = _reached(_control(weights, "mouthRollLower"), *ROLLED_IN)
     bitten = bitten * _reached(_control(weights, "mouthUpperUp"), *TEETH_SHOWN)
     # A mouth that bites is all but shut in height.
     shut = _reached(space.measures(codes)[..., 0], *SHUT) * (1.0 - bitten)
-    of = {"shut": shut, "bitten": bitten}
-    return torch.stack([of[name] for name in CONTACTS], dim=-1)
+    rounding = _control(weights, "mouthFunnel") + _control(weights, "mouthPucker")
+    of = {"shut": shut, "bitten": bitten, "rounded": _reached(rounding, *ROUNDED) * (1.0 - shut - bitten)}
+    return torch.stack([of[name] for name in GESTURES], dim=-1)
 
 
-def contact_loss(logits: Tensor, codes: Tensor, present: Tensor, space: CodeSpace) -> Tensor:
-    """Mean cross-entropy over the frames ``[B, T]`` that are present, both contacts together.
+def gesture_loss(logits: Tensor, codes: Tensor, present: Tensor, space: CodeSpace) -> Tensor:
+    """Mean cross-entropy over the frames ``[B, T]`` that are present, all gestures together.
 
     Args:
-        logits: ``[B, T, 2]``.
+        logits: ``[B, T, G]``.
         codes: the true ones ``[B, T, E]``.
         present: bool ``[B, T]``.
         space: the codes'.
     """
-    true = contacts(codes, space).to(logits.device)
+    true = true_gestures(codes, space).to(logits.device)
     error = functional.binary_cross_entropy_with_logits(logits.float(), true, reduction="none").sum(dim=-1)
     return (error * present).sum() / present.sum().clamp(min=1)
 
