@@ -1,6 +1,6 @@
-"""Blender without a window: a record stream becomes a .blend file, a .blend file becomes pictures.
+"""Blender without a window: a record stream becomes a .blend file, a .blend file pictures, a surface quads.
 
-Run as ``python -m blender_addon.headless build|render`` by a Python that has bpy. Standard output carries one
+Run as ``python -m blender_addon.headless build|render|remesh`` by a Python that has bpy. Standard output carries one
 JSON object a line and nothing else: ``{"done": n, "total": n}`` while it works, ``{"error": sentence}`` if it cannot;
 Blender's own chatter goes to standard error.
 """
@@ -22,6 +22,7 @@ from .head_motion import HeadMotion, apply_head_motion
 from .motion_writer import MotionWriter
 from .pictures import Still, draw_wires, render_frames, render_stills, resting_vertices, tell
 from .point_cache import CacheWriter, play_from
+from .quad_remesh import remesh
 from .records import BackendError, Frame, Hair, Hello, Key, Keys, Record, StreamError, Topology
 
 FIRST_FRAME = 1
@@ -105,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with open(0, "rb") as source:
                 motion = HeadMotion.read(options.head_motion) if options.head_motion else None
                 build(source, options.sound, options.blend, motion, options.cache)
+        elif options.command == "remesh":
+            remesh(options.source, options.target, options.quads)
         else:
             _run_render(options, report)
     except (BackendError, StreamError) as error:
@@ -140,6 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     building.add_argument("--head-motion", type=Path, metavar="JSON", help="how the head turns: see head_motion.py")
     building.add_argument("--blend", type=Path, required=True)
     building.add_argument("--cache", type=Path, metavar="PC2", help="frames go there in place of shape keys")
+    remeshing = commands.add_parser("remesh", help="a surface becomes quads")
+    remeshing.add_argument("--source", type=Path, required=True, metavar="NPZ")
+    remeshing.add_argument("--target", type=Path, required=True, metavar="NPZ")
+    remeshing.add_argument("--quads", type=int, required=True)
     rendering = commands.add_parser("render", help="a .blend's frames become PNG files")
     rendering.add_argument("--blend", type=Path, required=True)
     rendering.add_argument("--cache", type=Path, metavar="PC2", help="where the frames are, if not beside it")

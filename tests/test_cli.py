@@ -72,7 +72,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
                 path.write_bytes(b"written")
         compact = settings.form == COMPACT
         keys = SimpleNamespace(count=42, error_mm=0.5 * settings.tolerance_mm) if compact else None
-        return SimpleNamespace(frames=250, keys=keys)
+        return SimpleNamespace(frames=250, keys=keys, blend=blend, cache=None, video=video)
 
     monkeypatch.setattr("facetalk.animate.Animator.load", QuickAnimator.load)
     monkeypatch.setattr("facetalk.export.write_take", write_take)

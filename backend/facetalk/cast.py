@@ -1,6 +1,7 @@
 """Who can perform: the faces of the embedded head on the templates that come along, and characters of the user's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from facetalk.animate import Animator
 from facetalk.character import Character, MadeTemplate, make_template
 from facetalk.presets import preset_of_template, shipped_templates
 from facetalk.topology.own_template import (
+    is_worn,
     list_own_templates,
+    own_folder,
     require_own_template,
     template_folder,
     write_own_template,
@@ -28,7 +31,7 @@ class Cast:
 
     def __init__(self, animator: Animator) -> None:
         self.animator = animator
-        self._latest: tuple[str, int, Character] | None = None  # one is worked with at a time
+        self._latest: tuple[str, int, Animator | Character] | None = None  # one is worked with at a time
         self._wearing: dict[str, Animator] = {}
 
     @property
@@ -54,12 +57,13 @@ class Cast:
         return self.animator.styles()
 
     def templates(self) -> Sequence[str]:
-        """Names of the templates that come along, without the default one."""
-        return [name for name in shipped_templates() if name != self.animator.template.name]
+        """Names of the templates that any face wears, without the default one: those that come along, and own ones."""
+        shipped = [name for name in shipped_templates() if name != self.animator.template.name]
+        return [*shipped, *(name for name in list_own_templates() if is_worn(own_folder() / name))]
 
     def characters(self) -> Sequence[str]:
-        """Names of the user's own templates."""
-        return list_own_templates()
+        """Names of the user's own meshes, which have faces of their own."""
+        return [name for name in list_own_templates() if not is_worn(own_folder() / name)]
 
     def performer(self, template: str | None) -> Animator | Character:
         """Who performs on a template, one that comes along or the user's own; None for the default one.
@@ -73,10 +77,17 @@ class Cast:
             if template not in self._wearing:
                 self._wearing[template] = self.animator.wearing(Template.load(preset_of_template(template)))
             return self._wearing[template]
-        written = (require_own_template(template) / "manifest.json").stat().st_mtime_ns
+        folder = require_own_template(template)
+        written = (folder / "manifest.json").stat().st_mtime_ns
         if self._latest is None or self._latest[:2] != (template, written):
-            self._latest = (template, written, Character.load(self.animator, template))
+            self._latest = (template, written, self._own(template, folder))
         return self._latest[2]
+
+    def _own(self, template: str, folder: Path) -> Animator | Character:
+        """Who performs on a template of the user's own."""
+        if is_worn(folder):
+            return self.animator.wearing(Template.load(folder))
+        return Character.load(self.animator, template)
 
     def add_character(
         self,

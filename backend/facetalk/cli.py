@@ -85,7 +85,7 @@ def animate(
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="light, fine, or a mesh of your own that `facetalk template` has prepared."),
+        typer.Option(metavar="NAME", help="light, fine, or one that `facetalk template` has made."),
     ] = None,
     head: Annotated[
         Path | None,
@@ -118,14 +118,13 @@ def animate(
         raise typer.BadParameter("say what to write: --blend FILE.blend, --video FILE.mp4, or both")
     if cache and compact is not None:
         raise typer.BadParameter("a compact take has no frames to put in a point cache: leave out --cache or --compact")
-    if head is not None and template is not None and template not in presets.shipped_templates():
-        raise typer.BadParameter("a mesh of your own hangs on the embedded head: leave out --template or --head")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
-    from facetalk.topology.own_template import require_template
+    from facetalk.topology.own_template import has_own_face
 
-    if template is not None:
-        require_template(template)
+    own = template if template is not None and has_own_face(template) else None
+    if head is not None and own is not None:
+        raise typer.BadParameter("a mesh of your own hangs on the embedded head: leave out --template or --head")
     for path, suffix in ((blend, ".blend"), (video, ".mp4")):
         if path is not None:
             require_writable(path, suffix)
@@ -141,7 +140,6 @@ def animate(
     from facetalk.service.stream import TakeSource
     from facetalk.take import CACHE, COMPACT, FRAMES, TakeSettings
 
-    own = None if template in presets.shipped_templates() else template
     form = CACHE if cache else FRAMES
     settings = TakeSettings(identity, seed, fps, guidance, steps, hair=hair, style=style, template=own, form=form)
     if compact is not None:

@@ -34,7 +34,7 @@ def rig(
     hair: Annotated[str | None, typer.Option(metavar="STYLE", help="A hair style, or bald.")] = None,
     style: Annotated[str | None, typer.Option(help="How to perform; a file of presets/styles.")] = None,
     template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A mesh of your own that `facetalk template` has prepared.")
+        str | None, typer.Option(metavar="NAME", help="light, fine, or one that `facetalk template` has made.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Each seed is another take.")] = 0,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames per second.")] = 25.0,
@@ -45,10 +45,9 @@ def rig(
     if output is None and csv is None:
         raise typer.BadParameter("say what to write: --output FILE.blend, --csv FILE.csv, or both")
     from facetalk.output_file import require_writable
-    from facetalk.topology.own_template import require_own_template
+    from facetalk.topology.own_template import has_own_face
 
-    if template is not None:
-        require_own_template(template)
+    own = template if template is not None and has_own_face(template) else None
     for path, suffix in ((output, ".blend"), (csv, ".csv")):
         if path is not None:
             require_writable(path, suffix)
@@ -63,7 +62,7 @@ def rig(
     from facetalk.take import RIG, TakeSettings
 
     captured = performed if isinstance(performed, CapturedTake) else None
-    settings = TakeSettings(identity, seed, fps, hair=hair, style=style, template=template, form=RIG)
+    settings = TakeSettings(identity, seed, fps, hair=hair, style=style, template=own, form=RIG)
     performer = Cast(animator).performer(template)
     start = time.perf_counter()
     with one_bar() as progress:

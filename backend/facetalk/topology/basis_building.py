@@ -17,6 +17,7 @@ MODES = (24, 40, 60, 90, 130)  # tried one after the other
 FOLLOWED = 0.5  # of the tolerance: the head is asked for points that modes do not follow as closely
 ROUNDS = 2  # of finding modes without these points, and these points
 CHOOSING = 4  # every so many poses choose points and checks; the others make modes
+CLOSE = 0.8  # of the tolerance: a bound beyond it may be beyond the whole of it in other frames
 GAIN = 0.8  # of the points asked: a basis of more modes must do with so many
 SAMPLINGS = (1, 2)  # of points, tried one after the other: more are steadier where the head's points are not exact
 RANK = 1e-4  # of the largest singular value of codes: what is less is no direction that they go
@@ -54,6 +55,7 @@ def build_basis(
     middle = whole[~choosing].mean(dim=0)
     poses = whole - middle
     best: Basis | None = None
+    least = torch.inf
     dear = isinstance(points, ForeseeablePoints)  # each is found by many evaluations of networks
     for count in MODES:
         if 2 * count > int((~choosing).sum()) or (best is not None and not dear):
@@ -67,9 +69,11 @@ def build_basis(
             few = points.subset(basis.asked)
             if isinstance(few, ForeseeablePoints):
                 basis = replace(basis, foresight=_foresight(codes, whole[:, basis.asked]))
-            basis = _certified(basis, basis.ask(few, held_out).points, trials)
-            if _keeps(basis) and (best is None or _asked_a_frame(basis) < GAIN * _asked_a_frame(best)):
-                best = basis
+            found = basis.ask(few, held_out).points
+            basis = _certified(basis, found, trials)
+            price = _asked_a_frame(basis, found)
+            if _keeps(basis) and price < GAIN * least:
+                best, least = basis, price
     return best
 
 
@@ -81,9 +85,15 @@ def _keeps(basis: Basis) -> bool:
     return certificate.maximum <= basis.tolerance and certificate.referred <= REFERRED_LIMIT
 
 
-def _asked_a_frame(basis: Basis) -> float:
-    """How many points the head is asked for in a frame, on average over frames that it poses itself and others."""
-    return len(basis.asked) + basis.certificate.referred * len(basis.middle)
+def _asked_a_frame(basis: Basis, found: Tensor) -> float:
+    """How many points the head is asked for in a frame on average, if it poses those itself whose bound is close.
+
+    Args:
+        basis: with its factor.
+        found: where the head puts the points that it is asked for, in frames that made no modes ``[T, A, 3]``.
+    """
+    close = basis.interpolate(found)[1] > CLOSE * basis.tolerance
+    return len(basis.asked) + float(close.float().mean()) * len(basis.middle)
 
 
 def _foresight(codes: Tensor, found: Tensor) -> Tensor:

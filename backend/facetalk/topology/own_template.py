@@ -1,5 +1,6 @@
 """Templates of the user's own: a mesh and how it hangs on the head, as a bundle that is written once."""
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -115,9 +116,29 @@ def require_own_template(name: str) -> Path:
         if (folder / MANIFEST).is_file():
             return folder
     known = ", ".join((*shipped_templates(), *list_own_templates()))
-    raise UserError(
-        f"There is no template {name}: choose one of {known}, or make one of a mesh with `facetalk template MESH`."
-    )
+    raise UserError(f"There is no template {name}: choose one of {known}, or make one with `facetalk template`.")
+
+
+def is_worn(folder: Path) -> bool:
+    """Whether a template of the user's own is one that every identity wears, and not a mesh with a face of its own.
+
+    Args:
+        folder: the bundle's, with a manifest; that it is damaged is said by whoever reads the bundle.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == "topology"
+
+
+def has_own_face(name: str) -> bool:
+    """Whether a template of a name is a mesh of the user's own, with a face of its own.
+
+    Raises:
+        UserError: there is no such template.
+    """
+    return name not in shipped_templates() and not is_worn(require_own_template(name))
 
 
 def require_template(name: str) -> None:

@@ -100,15 +100,9 @@ class Basis:
 
     def ask(self, few: PreparedPoints, codes: Tensor) -> Posed:
         """Where a head puts the points that it is asked for, in the frames of codes ``[T, E]``."""
-        if not (len(self.foresight) and isinstance(few, ForeseeablePoints)):
+        if not len(self.foresight):
             return few.pose(codes)
-        foreseen = (codes @ self.foresight[:-1] + self.foresight[-1]).view(len(codes), -1, 3)
-        found = few.pose_near(codes, foreseen)
-        lost = ~found.converged.all(dim=1)
-        if bool(lost.any()):
-            followed = few.pose(codes[lost])
-            found.points[lost], found.converged[lost] = followed.points, followed.converged
-        return found
+        return _near(few, codes, (codes @ self.foresight[:-1] + self.foresight[-1]).view(len(codes), -1, 3))
 
     def interpolate(self, found: Tensor) -> tuple[Tensor, Tensor]:
         """All points from those that were asked for.
@@ -183,7 +177,19 @@ class ReducedPoints:
         converged.index_copy_(1, basis.asked, found.converged)
         doubtful = ~((bounds <= basis.tolerance) & found.converged[:, : basis.probes].all(dim=1))
         if bool(doubtful.any()):
-            exact = self.whole.pose(codes[doubtful])
+            exact = _near(self.whole, codes[doubtful], points[doubtful])
             points[doubtful], converged[doubtful] = exact.points, exact.converged
             bounds = bounds.masked_fill(doubtful, 0.0)
         return points, converged, bounds
+
+
+def _near(points: PreparedPoints, codes: Tensor, foreseen: Tensor) -> Posed:
+    """Points posed by codes ``[T, E]``, from where they are foreseen ``[T, N, 3]`` if that helps them."""
+    if not isinstance(points, ForeseeablePoints):
+        return points.pose(codes)
+    found = points.pose_near(codes, foreseen)
+    lost = ~found.converged.all(dim=1)
+    if bool(lost.any()):
+        followed = points.pose(codes[lost])
+        found.points[lost], found.converged[lost] = followed.points, followed.converged
+    return found

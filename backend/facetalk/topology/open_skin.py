@@ -1,0 +1,150 @@
+"""The skin of the neural head as a triangle mesh that ends where lips and lids touch, and at the neck.
+
+What lies behind these lines, the bag of the mouth and the sockets, is left out: quads over what is left have the
+lines as their borders, so that lips and lids are edge loops, and open.
+"""
+
+from collections.abc import Callable, Sequence
+
+import igl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from facetalk.head.head import Head
+from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.topology.quad_relaxation import closest_on_curve
+from facetalk.topology.template import Template
+from facetalk.topology.template_rims import SKIN, TemplateRim, border_loops, template_rims
+from facetalk.topology.template_transfer import FACING, SAMPLES, quad_samples
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+RESOLUTION = 256  # of marching cubes: cells of a millimetre, lips are two apart
+NEAR = 0.012  # head units (3 mm) about a line within which its two sides are told apart
+FINER = 8  # places between two points of a line
+SHORTEST = 1e-4  # head units: corners of triangles nearer to each other become one
+LEAST_CUT = 0.05  # of an edge: cuts keep so far from its ends
+
+
+def open_skin(head: Head, template: Template, progress: Callable[[float], None]) -> TriangleMesh:
+    """The outer skin of the average head, canonical, head units.
+
+    Args:
+        head: the head.
+        template: whose lips, lids and neck end where these are to end.
+        progress: told the fraction done.
+
+    Raises:
+        ValueError: the lines of lips and lids do not bound the skin: four borders are expected.
+    """
+    code = head.identity("average")
+    wanted = torch.zeros(len(head.parts), dtype=torch.bool, device=head.device)
+    wanted[SKIN] = True
+    field = head.distance_field(code)
+
+    def distance(points: torch.Tensor) -> torch.Tensor:
+        return field(points, wanted.expand(len(points), -1))[:, SKIN]
+
+    whole = marching_cubes(distance, head.box, RESOLUTION, progress)
+    rims = template_rims(template)
+    behind = behind_lines(whole, template, rims)
+    neck = template.vertices[template.parts == SKIN, 1].min()
+    cut = np.maximum(behind, neck - whole.vertices[:, 1])
+    tip = template.vertices[template.landmarks["nose_tip"]]
+    mesh = joined(_on_lines(reached_from(tip, joined(clipped(whole, cut))), [rim.line(template) for rim in rims]))
+    borders = len(border_loops(mesh.triangles))
+    if borders != len(rims) + 1:
+        raise ValueError(f"the skin has {borders} borders where {len(rims) + 1} were cut")
+    return mesh
+
+
+def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[TemplateRim]) -> Array:
+    """How far vertices of a mesh are behind lips and lids ``[V]``, negative before them; -1 far from their lines.
+
+    A lid is thin, and both of its sides are as near to its edge: a vertex is where the template's quad is that is near
+    and faces the same way.
+    """
+    behind = np.full(len(mesh.vertices), -1.0)
+    lines = [rim.line(template) for rim in rims]
+    places = [np.linspace(line[:-1], line[1:], FINER, endpoint=False, axis=1).reshape(-1, 3) for line in lines]
+    finer = np.concatenate(places)
+    distance = cKDTree(finer).query(mesh.vertices, distance_upper_bound=NEAR)[0]
+    near = np.flatnonzero(np.isfinite(distance))
+    skin = np.flatnonzero((template.parts[template.quads] == SKIN).all(axis=1))
+    samples, normals = quad_samples(template.vertices[template.quads[skin]].astype(np.float64))
+    own = igl.per_vertex_normals(mesh.vertices, mesh.triangles)[near]
+    alike = cKDTree(np.concatenate([samples, FACING * normals], axis=1))
+    found = alike.query(np.concatenate([mesh.vertices[near], FACING * own], axis=1))[1]
+    inside = np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
+    behind[near] = np.where(inside, 1.0, -1.0) * distance[near]
+    return behind
+
+
+def _pieces(triangles: Indices, count: int) -> Indices:
+    """The number of the connected piece that each of so many vertices is in ``[V]``."""
+    edges = triangles[:, [0, 1, 1, 2]].reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _on_lines(mesh: TriangleMesh, lines: Sequence[Array]) -> TriangleMesh:
+    """A mesh whose borders near lines ``[M, 3]`` are on these: cuts through single triangles are jagged."""
+    vertices = mesh.vertices.copy()
+    for border in border_loops(mesh.triangles):
+        points = torch.from_numpy(vertices[border])
+        for line in lines:
+            places = closest_on_curve(points, torch.from_numpy(line))[0]
+            if float((places - points).norm(dim=1).max()) < NEAR:
+                vertices[border] = places.numpy()
+    return TriangleMesh(vertices, mesh.triangles)
+
+
+def clipped(mesh: TriangleMesh, beyond: Array) -> TriangleMesh:
+    """What of a mesh is where values ``[V]`` at its vertices are below 0, triangles across 0 cut."""
+    vertices, triangles = mesh.vertices, mesh.triangles
+    kept = beyond[triangles] < 0.0
+    count = kept.sum(axis=1)
+    mixed = np.flatnonzero((count > 0) & (count < 3))
+    # turned so that the corner that is alone on its side comes first
+    alone = np.where(count[mixed] == 1, kept[mixed].argmax(axis=1), (~kept[mixed]).argmax(axis=1))
+    first, second, third = (
+        np.take_along_axis(triangles[mixed], (alone[:, None] + k) % 3, axis=1)[:, 0] for k in range(3)
+    )
+    edges = np.concatenate([np.stack([first, second], axis=1), np.stack([first, third], axis=1)])
+    distinct, place = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)
+    share = beyond[distinct[:, 0]] / (beyond[distinct[:, 0]] - beyond[distinct[:, 1]])
+    share = share.clip(LEAST_CUT, 1.0 - LEAST_CUT)[:, None]
+    new = vertices[distinct[:, 0]] * (1.0 - share) + vertices[distinct[:, 1]] * share
+    ahead, behind = (len(vertices) + half for half in np.split(place.ravel(), 2))
+    single = count[mixed] == 1
+    pieces = [
+        triangles[count == 3],
+        np.stack([first, ahead, behind], axis=1)[single],
+        np.stack([ahead, second, third], axis=1)[~single],
+        np.stack([ahead, third, behind], axis=1)[~single],
+    ]
+    return TriangleMesh(np.concatenate([vertices, new]), np.concatenate(pieces))
+
+
+def joined(mesh: TriangleMesh) -> TriangleMesh:
+    """A mesh without edges of no length: what is nearer than ``SHORTEST`` becomes one vertex."""
+    vertices, _, place, triangles = igl.remove_duplicate_vertices(mesh.vertices, mesh.triangles, SHORTEST)
+    del place
+    whole = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
+    return TriangleMesh(vertices, triangles[whole])
+
+
+def reached_from(point: Array, mesh: TriangleMesh) -> TriangleMesh:
+    """The connected piece of a mesh that is nearest to a point ``[3]``."""
+    triangles = mesh.triangles
+    pieces = _pieces(triangles, len(mesh.vertices))
+    used_at_all = np.unique(triangles)
+    nearest = used_at_all[np.linalg.norm(mesh.vertices[used_at_all] - point, axis=1).argmin()]
+    kept = triangles[pieces[triangles[:, 0]] == pieces[nearest]]
+    used, place = np.unique(kept, return_inverse=True)
+    return TriangleMesh(mesh.vertices[used], place.reshape(-1, 3))
