@@ -41,6 +41,7 @@ class Health:
         styles: the ways to perform on offer; none if the models know none.
         templates: other meshes for those faces.
         characters: the user's own meshes, with faces of their own.
+        heads: imported heads.
     """
 
     version: str
@@ -53,6 +54,7 @@ class Health:
     styles: tuple[str, ...]
     templates: tuple[str, ...]
     characters: tuple[str, ...]
+    heads: tuple[str, ...] = ()
 
 
 class Client:
@@ -81,6 +83,7 @@ class Client:
             styles=tuple(str(name) for name in answer.get("styles", ())),
             templates=tuple(str(name) for name in answer.get("templates", ())),
             characters=tuple(str(name) for name in answer.get("characters", ())),
+            heads=tuple(str(name) for name in answer.get("heads", ())),
         )
 
     def create_job(self, samples: NDArray[np.float32], sample_rate: int, settings: Mapping[str, Setting]) -> str:

@@ -109,6 +109,8 @@ class FACETALK_OT_change_hair(SteppedOperator, bpy.types.Operator):
         face = takes.active_take(context)
         if face is None:
             return "No take is active: click on a face that was generated."
+        if face.facetalk.head:
+            return "An imported head has no hair styles: its surface shows what hair there is."
         return "" if not face.facetalk.template else "A character has hair of its own: change that instead."
 
     def begin(self, context: bpy.types.Context) -> HairChange:

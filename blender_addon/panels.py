@@ -131,11 +131,15 @@ def _draw_progress(layout: bpy.types.UILayout, running: work.LongWork) -> None:
 
 def _draw_settings(layout: bpy.types.UILayout, wanted: bpy.types.PropertyGroup) -> None:
     layout.prop(wanted, "mesh")
-    face, hair = layout.row(), layout.row(align=True)
-    face.enabled = hair.enabled = not settings.is_character(wanted)  # a character has its own
+    head, face, hair = layout.row(), layout.row(), layout.row(align=True)
+    head.enabled = face.enabled = not settings.is_character(wanted)  # a character has its own
+    head.prop(wanted, "head")
     face.prop(wanted, "identity")
+    reason = settings.hair_reason(wanted)
+    hair.enabled = not reason
     hair.prop(wanted, "hair")
     hair.operator("facetalk.change_hair", text="", icon="CHECKMARK")
+    _draw_reason(layout, reason)
     layout.prop(wanted, "style")
     layout.prop(wanted, "seed")
     layout.prop(wanted, "intensity")

@@ -11,10 +11,14 @@ OWN_HAIR = "as the face"
 BALD = "bald"
 PLAIN_STYLE = "neutral"
 DEFAULT_MESH = "default"
+OWN_HEAD = "FaceTalk"
+IMPORTED_FACES = ("average", "subject-0", "random-0")  # what imported heads call theirs; other numbers can be typed
 FRAMES, COMPACT, RIG = "frames", "compact", "rig"  # as the protocol names them
 
 
 def _known_identities(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
+    if is_imported(settings):
+        return list(IMPORTED_FACES)
     health = backend_process.last_health
     return list(health.identities) if health is not None else ["average"]
 
@@ -34,6 +38,11 @@ def _known_meshes(settings: bpy.types.PropertyGroup, context: bpy.types.Context,
     return [DEFAULT_MESH, *(health.templates if health is not None else ()), *sorted(_known_characters())]
 
 
+def _known_heads(settings: bpy.types.PropertyGroup, context: bpy.types.Context, edit_text: str) -> list[str]:
+    health = backend_process.last_health
+    return [OWN_HEAD, *(health.heads if health is not None else ())]
+
+
 def _known_characters() -> set[str]:
     """Characters in this file and, once it runs, of the backend."""
     health = backend_process.last_health
@@ -49,6 +58,13 @@ class FaceTalkSettings(bpy.types.PropertyGroup):
         "all others are characters of yours",
         default=DEFAULT_MESH,
         search=_known_meshes,
+    )
+    head: StringProperty(
+        name="Head",
+        description=f"Whose neural head performs: {OWN_HEAD} is the embedded one; all others are published heads of "
+        "yours, imported and taught the rig",
+        default=OWN_HEAD,
+        search=_known_heads,
     )
     identity: StringProperty(name="Face", description="Whose head speaks", default="average", search=_known_identities)
     hair: StringProperty(
@@ -122,7 +138,7 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
         query["template"] = settings.mesh
     if not is_character(settings):
         query["identity"] = settings.identity
-        query.update(hair_as_query(settings))
+        query.update({"head": settings.head} if is_imported(settings) else hair_as_query(settings))
     if settings.form == COMPACT:
         query["tolerance_mm"] = round(settings.tolerance_mm, 6)
     if settings.style not in ("", PLAIN_STYLE):  # plain is what a backend does unasked
@@ -135,6 +151,18 @@ def as_query(settings: FaceTalkSettings, fps: float) -> dict[str, Setting]:
 def is_character(settings: FaceTalkSettings) -> bool:
     """Whether a character of the user's is to perform, which has a face and hair of its own."""
     return settings.mesh in _known_characters()
+
+
+def is_imported(settings: FaceTalkSettings) -> bool:
+    """Whether an imported head is to perform; characters hang on the embedded one."""
+    return settings.head not in ("", OWN_HEAD) and not is_character(settings)
+
+
+def hair_reason(settings: FaceTalkSettings) -> str:
+    """Why hair cannot be chosen for the next take, one sentence; empty if it can."""
+    if is_character(settings):
+        return "A character has a face and hair of its own: change those instead."
+    return "An imported head has no hair styles: its surface shows what hair there is." if is_imported(settings) else ""
 
 
 def hair_as_query(settings: FaceTalkSettings) -> dict[str, Setting]:

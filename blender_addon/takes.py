@@ -43,6 +43,7 @@ class FaceTalkTake(bpy.types.PropertyGroup):
     backend_version: StringProperty(name="Backend", description="Version of the backend")
     device: StringProperty(name="Device", description="Where the models ran")
     template: StringProperty(name="Template", description="The character that performs, or that the object is")
+    head: StringProperty(name="Head", description="The imported head that performs; empty for the embedded one")
     character: StringProperty(name="Character", description="The object that the take stands in for")
     hidden_in_view: BoolProperty(options={"HIDDEN"}, description="Hidden in views because the take is")
     hidden_in_render: BoolProperty(options={"HIDDEN"}, description="Hidden in renders because the take is")
@@ -207,6 +208,7 @@ class TakeBuilder:
         take.fps = hello.fps
         take.sound_sha256 = self._sound_sha256
         take.seed = int(hello.settings.get("seed", 0))
+        take.head = str(hello.settings.get("head") or "")
         take.settings = json.dumps(hello.settings, sort_keys=True)
         take.models = ", ".join(hello.models)
         take.backend_version = hello.version

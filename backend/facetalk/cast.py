@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from facetalk.animate import Animator
 from facetalk.character import Character, MadeTemplate, make_template
+from facetalk.errors import UserError
+from facetalk.imported_head import ImportedHead
+from facetalk.own_heads import list_own_heads, require_own_head
 from facetalk.presets import preset_of_template, shipped_templates
 from facetalk.topology.own_template import (
     is_worn,
@@ -33,6 +36,7 @@ class Cast:
         self.animator = animator
         self._latest: tuple[str, int, Animator | Character] | None = None  # one is worked with at a time
         self._wearing: dict[str, Animator] = {}
+        self._imported: tuple[str, str | None, int, ImportedHead] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -64,6 +68,25 @@ class Cast:
     def characters(self) -> Sequence[str]:
         """Names of the user's own meshes, which have faces of their own."""
         return [name for name in list_own_templates() if not is_worn(own_folder() / name)]
+
+    def heads(self) -> Sequence[str]:
+        """Names of the imported heads."""
+        return list_own_heads()
+
+    def standing_in(self, head: str, template: str | None) -> ImportedHead:
+        """An imported head that performs on a template that any face wears, or on the default one.
+
+        Raises:
+            UserError: there is no such head or template, the head was taught no rig, or a character has the template.
+        """
+        animator = self.performer(template)
+        if not isinstance(animator, Animator):
+            raise UserError(f"The character {template} hangs on the embedded head: leave out the imported head {head}.")
+        bundle = require_own_head(head)
+        written = (bundle / "manifest.json").stat().st_mtime_ns
+        if self._imported is None or self._imported[:3] != (head, template, written):
+            self._imported = (head, template, written, ImportedHead.load(animator, bundle))
+        return self._imported[3]
 
     def performer(self, template: str | None) -> Animator | Character:
         """Who performs on a template, one that comes along or the user's own; None for the default one.

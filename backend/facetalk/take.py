@@ -33,6 +33,7 @@ class TakeSettings:
         hair: one of ``Animator.hair_styles()``, or ``BALD``; ``None`` for the identity's own.
         style: how to perform, one of ``Animator.styles()``; ``None`` for the plain one.
         template: a mesh of the user's own that performs; ``None`` for the default one.
+        head: an imported head that performs in place of the embedded one; ``None`` for that.
         form: what comes of it: ``FRAMES`` as they are, a shape key each, or in a file beside the .blend (``CACHE``); or
             keys with curves, as few as keep a tolerance (``COMPACT``) or by the names of a rig (``RIG``).
         tolerance_mm: millimetres that a vertex may be off in the compact form; those of lips and lids half as far.
@@ -47,6 +48,7 @@ class TakeSettings:
     hair: str | None = None
     style: str | None = None
     template: str | None = None
+    head: str | None = None
     form: str = FRAMES
     tolerance_mm: float = 0.1
 
@@ -125,6 +127,21 @@ def require_template(template: str | None, templates: Sequence[str]) -> None:
     if template is not None and template not in templates:
         known = f"choose one of {', '.join(templates)}, or make it" if templates else "make it first"
         raise UserError(f"There is no template {template}: {known}.")
+
+
+def require_head(head: str | None, heads: Sequence[str]) -> None:
+    """Check a wish for an imported head.
+
+    Args:
+        head: as in ``TakeSettings.head``.
+        heads: the names there are.
+
+    Raises:
+        UserError: there is no such head.
+    """
+    if head is not None and head not in heads:
+        known = f"choose one of {', '.join(heads)}" if heads else "import one first"
+        raise UserError(f"There is no imported head {head}: {known}.")
 
 
 def require_form(form: str) -> None:

@@ -437,7 +437,7 @@ def test_provenance_and_motion_survive_saving(tmp_path: Path, use_backend: UseBa
     take = face.facetalk
     assert json.loads(take.settings) == {
         "identity": "average", "seed": 5, "fps": 25.0, "guidance": 3.2, "steps": None, "intensity": 0.7,
-        "hair": None, "style": "lively", "template": None, "form": "frames", "tolerance_mm": 0.1,
+        "hair": None, "style": "lively", "template": None, "head": None, "form": "frames", "tolerance_mm": 0.1,
     }  # fmt: skip
     assert (take.strip, take.number, take.seed, take.models) == ("line", 1, 5, "fake-head, fake-motion")
     assert take.sound_sha256 == digest

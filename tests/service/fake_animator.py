@@ -140,6 +140,13 @@ class FakeAnimator:
     def characters(self) -> list[str]:
         return sorted(self.meshes)
 
+    def heads(self) -> list[str]:
+        return ["nphm"]
+
+    def standing_in(self, head: str, template: str | None) -> "FakeAnimator":
+        """A grid by another name."""
+        return replace(self.performer(template), models=(*self.models, head))
+
     def performer(self, template: str | None) -> "FakeAnimator":
         """The grid, a coarser one, or a character."""
         if template is None:

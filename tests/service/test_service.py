@@ -107,7 +107,7 @@ def test_health_names_what_runs(shared: Client) -> None:
     assert health.identities == ("average", "second")
     assert health.hair_styles == ("bob", "curls")
     assert health.styles == ("lively", "neutral")
-    assert (health.templates, health.characters) == (("coarse",), ())
+    assert (health.templates, health.characters, health.heads) == (("coarse",), (), ("nphm",))
     assert health.version
 
 
@@ -343,6 +343,21 @@ def test_a_mesh_becomes_a_character_that_performs(start: Start) -> None:
     assert isinstance(topology, Topology)
     assert hello.settings["template"] == "hero"
     np.testing.assert_array_equal(topology.vertices, character().vertices)
+
+
+def test_an_imported_head_performs_when_it_is_named(shared: Client) -> None:
+    job = shared.create_job(SECOND, 16000, {"head": "nphm", "template": "coarse"})
+    hello = next(shared.stream(job))
+    assert isinstance(hello, Hello)
+    assert hello.models == ("fake-head", "fake-motion", "nphm")
+    assert hello.settings["head"] == "nphm"
+    assert hello.vertex_count == 9
+
+
+@pytest.mark.parametrize("head", ["../nphm", "/nphm", "nobody"])
+def test_a_head_is_a_name_and_never_a_path(shared: Client, head: str) -> None:
+    with pytest.raises(BackendError, match=f"There is no imported head {head}: choose one of nphm"):
+        shared.create_job(SECOND, 16000, {"head": head})
 
 
 def test_a_template_is_a_name_and_never_a_path(shared: Client, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from facetalk.service.jobs import BusyError, Job, Jobs, UnknownJobError
 from facetalk.service.offers import Loader, Offers, OffersFactory
 from facetalk.service.stream import (
     PROTOCOL,
+    KeyedTakeSource,
     Sink,
     character_record,
     hair_record,
@@ -38,6 +39,7 @@ from facetalk.take import (
     FINEST_MM,
     TakeSettings,
     require_hair,
+    require_head,
     require_style,
     require_template,
 )
@@ -70,6 +72,7 @@ class JobQuery(HairQuery):
     intensity: float = Field(1.0, ge=0, le=10)
     style: str | None = Field(None, max_length=200)
     template: str | None = Field(None, max_length=64)
+    head: str | None = Field(None, max_length=64)
     form: Literal["frames", "compact", "rig"] = "frames"
     tolerance_mm: float = Field(0.1, ge=FINEST_MM, le=COARSEST_MM)
     sample_rate: int = Field(16000, ge=1000, le=1_000_000)
@@ -121,9 +124,10 @@ def _add_routes(app: FastAPI, loader: Loader, jobs: Jobs) -> None:
         require_hair(query.hair, offers.hair_styles())
         require_style(query.style, offers.styles())
         require_template(query.template, [*offers.templates(), *offers.characters()])  # a name, never a path
+        require_head(query.head, offers.heads())
         jobs.check_free()  # before the body is read: it may be large
         clip = await _read_clip(request, query)
-        performer = await anyio.to_thread.run_sync(offers.performer, query.template)
+        performer = await anyio.to_thread.run_sync(_performer, offers, query)
         job = Job(partial(write_take, source=performer, clip=clip, settings=query.settings()))
         jobs.submit(job)
         return {"id": job.id, "frame_count": performer.frame_count(clip, query.fps)}
@@ -158,6 +162,13 @@ def _add_routes(app: FastAPI, loader: Loader, jobs: Jobs) -> None:
     def cancel_job(job_id: str) -> Response:
         jobs.cancel(job_id).wait(CANCEL_SECONDS)
         return Response(status_code=204)
+
+
+def _performer(offers: Offers, query: JobQuery) -> KeyedTakeSource:
+    """Who performs a take."""
+    if query.head is None:
+        return offers.performer(query.template)
+    return offers.standing_in(query.head, query.template)
 
 
 async def _records(job: Job) -> AsyncIterator[bytes]:

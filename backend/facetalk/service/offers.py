@@ -56,6 +56,12 @@ class Offers(Protocol):
     def characters(self) -> Sequence[str]:
         """Names of the user's own meshes, which have a face of their own."""
 
+    def heads(self) -> Sequence[str]:
+        """Names of imported heads, which may perform in place of the embedded one."""
+
+    def standing_in(self, head: str, template: str | None) -> KeyedTakeSource:
+        """An imported head that performs on a template."""
+
     def performer(self, template: str | None) -> KeyedTakeSource:
         """Who performs on a template."""
 
@@ -100,6 +106,7 @@ class Loader:
             "styles": list(self._offers.styles()),
             "templates": list(self._offers.templates()),
             "characters": list(self._offers.characters()),
+            "heads": list(self._offers.heads()),
         }
 
     def get(self) -> Offers:
