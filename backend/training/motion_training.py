@@ -208,7 +208,8 @@ class MotionTraining:
             answers.append(averaged.expectation.answer(heard, batch.styles.to(self.device))[present])
             true.append(codes[present])
             gestures = true_gestures(batch.codes, self.space).to(self.device)[present]
-            owned.append(torch.cat([1.0 - gestures.sum(dim=-1, keepdim=True), gestures], dim=-1))
+            free = (1.0 - gestures.sum(dim=-1, keepdim=True)).clamp(min=0.0)  # rounding may leave less than nothing
+            owned.append(torch.cat([free, gestures], dim=-1))
         # Without gestures, all frames are the one answer's own.
         counted = torch.cat(owned) if averaged.gestures is not None else torch.ones_like(torch.cat(owned)[:, :1])
         restore(averaged.expectation, torch.cat(answers), torch.cat(true), counted, settings.most_gain)
