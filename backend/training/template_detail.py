@@ -33,12 +33,12 @@ class Detail:
 DETAILS = {
     "light": Detail(
         name="light",
-        skin_quads=960,
+        skin_quads=1100,
         finer_skin=False,
         eyeball=EyeballGrid(4, (PUPIL_DEGREES, IRIS_DEGREES, 33.0, 52.0, 85.0, 130.0)),
         tooth_sides=(2, 2),
         mouth_quads=400,
-        brow_quads=60,
+        brow_quads=220,
         hair_of="hm08",
     ),
     "default": Detail(

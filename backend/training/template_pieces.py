@@ -72,7 +72,7 @@ def _skin(fit: SkinFit, head: Head, detail: Detail) -> SkinMesh:
     if detail.skin_quads is not None:
         skin = coarser(skin, detail.skin_quads, fit)
     skin = settled(skin, fit, head)
-    return finer(skin, head) if detail.finer_skin else skin
+    return finer(skin, head, fit) if detail.finer_skin else skin
 
 
 def _brows(head: Head, resolution: int, quads: int) -> tuple[Array, Indices]:

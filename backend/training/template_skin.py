@@ -10,22 +10,23 @@ from scipy.spatial import cKDTree
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import LIDS, LIPS
 from facetalk.head.head import Head
-from facetalk.topology.quad_relaxation import Guide, Surface, part_surface, project, relax
+from facetalk.topology.quad_relaxation import Guide, Surface, closest_on_curve, part_surface, project, relax
 from training.eye_sockets import behind_lids, hidden_border, socket_quads
 from training.quad_coarsening import QuadSheet, Size
 from training.quad_subdivision import subdivided
 from training.skin_fit import EARS, SkinFit, cut_neck
 from training.skin_guides import skin_guides
-from training.untangling import untangled
+from training.untangling import Carry, untangled, untangled_everywhere
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-INNER_LIPS = f"{LIPS}_0"
+INNER_LIPS, NECK = f"{LIPS}_0", "neck"
 # Where a coarser skin keeps its quads: head units of edges on lips and lids, about the nose and on ears, and how they
 # grow with the distance.
-FEATURE_EDGE, NOSE_EDGE, EAR_EDGE, GROWTH = 0.010, 0.012, 0.014, 0.4
+FEATURE_EDGE, NOSE_EDGE, EAR_EDGE, GROWTH = 0.008, 0.012, 0.014, 0.4
 NOSE = (297, 5072)
+LOOKED_AT = tuple(f"random-{seed}" for seed in range(8))  # identities on which nothing may be tangled either
 FINE_UPRIGHT = 0.05  # of ``untangled``: quarters of a quad that is twisted lean more than it does
 
 
@@ -71,6 +72,8 @@ def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
     surface = _surface(head)
     landed = relax(skin.vertices, skin.quads, surface, list(skin.guides.values()))
     for name, guide in skin.guides.items():
+        if name in LIDS or name == INNER_LIPS:
+            landed[guide.vertices] = _on_curve(guide, landed)
         if guide.slides or name in LIDS:
             continue
         around = torch.from_numpy(landed[guide.vertices]).float()  # the kit's rings are only about on the surface
@@ -79,19 +82,71 @@ def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
         ball = sphere(fit.canonical[fit.heads.eyes[side]])
         landed = hidden_border(landed, skin.quads, skin.guides[name].vertices, *ball)
     held = np.concatenate([guide.vertices for guide in skin.guides.values()])
-    return replace(skin, vertices=untangled(landed, skin.quads, held=held))
+    return _sound(replace(skin, vertices=untangled(landed, skin.quads, held=held)), head)
 
 
-def finer(skin: SkinMesh, head: Head) -> SkinMesh:
-    """A skin that has settled with every quad split in four, on the neural surface."""
+def finer(skin: SkinMesh, head: Head, fit: SkinFit) -> SkinMesh:
+    """A skin that has settled with every quad split in four, on the neural surface; but one ring behind the lids."""
     split = subdivided(skin.vertices, skin.quads, skin.uv)
     guides = {name: replace(guide, vertices=split.along(guide.vertices)) for name, guide in skin.guides.items()}
     landed = project(torch.from_numpy(split.vertices).float(), _surface(head)).double().numpy()
-    behind = [behind_lids(split.quads, guides[name].vertices)[0] for name in LIDS]
-    held = np.concatenate([*(guide.vertices for guide in guides.values()), *behind])
-    landed[held] = split.flat[held]  # curves, and what is hidden in the eyeballs, have settled already
-    vertices = untangled(landed, split.quads, split.flat, held, FINE_UPRIGHT)
-    return SkinMesh(vertices, split.quads, split.uv, skin.rows, guides)
+    flat, sockets = split.flat.copy(), np.zeros(len(split.quads), dtype=np.bool_)
+    for name in LIDS:
+        sockets |= socket_quads(split.quads, guides[name].vertices)
+        flat[guides[name].vertices] = _on_curve(guides[name], flat)
+    held = np.concatenate([guide.vertices for guide in guides.values()])
+    landed[held] = flat[held]  # curves have settled already
+    whole = _compact(SkinMesh(landed, split.quads[~sockets], split.uv[~sockets], skin.rows, guides))
+    start = _compact(SkinMesh(flat, split.quads[~sockets], split.uv[~sockets], skin.rows, guides)).vertices
+    places = whole.vertices
+    for side, name in zip(("left", "right"), LIDS, strict=True):
+        ball = sphere(fit.canonical[fit.heads.eyes[side]])
+        places = hidden_border(places, whole.quads, whole.guides[name].vertices, *ball)
+    held = np.concatenate([*(guide.vertices for guide in whole.guides.values()), *_borders(whole)])
+    start[held] = places[held]
+    return _sound(replace(whole, vertices=untangled(places, whole.quads, start, held, FINE_UPRIGHT)), head)
+
+
+def _sound(skin: SkinMesh, head: Head) -> SkinMesh:
+    """A skin of which nothing is tangled on other identities either; its lips, lids and borders stay."""
+    kept = [
+        guide.vertices for name, guide in skin.guides.items() if name.startswith(LIPS) or name in LIDS or name == NECK
+    ]
+    settle = _settling(head)
+    carries = [_carrying(head, name) for name in LOOKED_AT]
+    held = np.concatenate([*kept, *_borders(skin)])
+    return replace(skin, vertices=untangled_everywhere(skin.vertices, skin.quads, carries, settle, held))
+
+
+def _carrying(head: Head, identity: str) -> Carry:
+    code = head.identity(identity)
+
+    @torch.no_grad()
+    def carry(vertices: Array) -> Array:
+        skin = torch.full((len(vertices),), head.parts.index("skin"))
+        return head.carry(torch.from_numpy(vertices).float(), skin, code).double().cpu().numpy()
+
+    return carry
+
+
+def _settling(head: Head) -> Carry:
+    surface = _surface(head)
+
+    def settle(vertices: Array) -> Array:
+        return project(torch.from_numpy(vertices).float(), surface).double().numpy()
+
+    return settle
+
+
+def _borders(skin: SkinMesh) -> list[Indices]:
+    """What is behind either eye's lids."""
+    return [behind_lids(skin.quads, skin.guides[name].vertices)[0] for name in LIDS]
+
+
+def _on_curve(guide: Guide, vertices: Array) -> Array:
+    """Where a guide's vertices are on its curve ``[N, 3]``."""
+    own, curve = (torch.from_numpy(np.asarray(each)).float() for each in (vertices[guide.vertices], guide.curve))
+    return closest_on_curve(own, curve)[0].double().numpy()
 
 
 def _surface(head: Head) -> Surface:
@@ -104,7 +159,7 @@ def coarser(skin: SkinMesh, quads: int, fit: SkinFit) -> SkinMesh:
     number[list(skin.rows.values())] = list(skin.rows)
     start = fit.human.vertices[number]
     mirror = cKDTree(start).query(start * [-1.0, 1.0, 1.0])[1]
-    kept = {name: skin.guides[name] for name in (INNER_LIPS, *LIDS, "neck")}
+    kept = {name: skin.guides[name] for name in (INNER_LIPS, *LIDS, NECK)}
     uv, quads_uv = np.unique(skin.uv.reshape(-1, 2), axis=0, return_inverse=True)
     borders = [behind_lids(skin.quads, kept[name].vertices)[1] for name in LIDS]  # lest lids end in nothing
     loops = (*(guide.vertices for guide in kept.values()), *borders)

@@ -66,7 +66,7 @@ def _gap(points: Array, vertices: Array, quads: Indices, up: float) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             along = (offset[:, 0] * ac[:, 2] - offset[:, 2] * ac[:, 0]) / turn
             across = (ab[:, 0] * offset[:, 2] - ab[:, 2] * offset[:, 0]) / turn
-        hit = (along >= 0.0) & (across >= 0.0) & (along + across <= 1.0)
+            hit = (along >= 0.0) & (across >= 0.0) & (along + across <= 1.0)
         over = up * (offset[hit, 1] - along[hit] * ab[hit, 1] - across[hit] * ac[hit, 1])
         if len(over):
             gap[row] = over[np.abs(over).argmin()]

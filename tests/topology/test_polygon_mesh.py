@@ -85,6 +85,12 @@ def test_too_many_faces_are_refused_before_they_are_read(tmp_path: Path, monkeyp
         read_polygon_mesh(written(tmp_path, HOUSE))
 
 
+def test_two_million_faces_are_refused(tmp_path: Path) -> None:
+    sculpture = "v 0 0 0\nv 1 0 0\nv 0 1 0\n" + "f 1 2 3\n" * 2_000_000
+    with pytest.raises(UserError, match=r"2,000,000 faces, more than 1,000,000: decimate"):
+        read_polygon_mesh(written(tmp_path, sculpture))
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no mesh that can be read: give one of \.obj"):
         read_polygon_mesh(written(tmp_path, HOUSE, "house.fbx"))

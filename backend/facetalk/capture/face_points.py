@@ -6,13 +6,14 @@ are measured (``training/measure_face_points.py``): the tracker was shown pictur
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from facetalk.errors import UserError
 from facetalk.topology.template import Template
 
-FORMAT = 1
+FORMAT = 2
 FACE_POINTS_FILE = Path(__file__).with_name("face_points.json")
 
 
@@ -57,9 +58,14 @@ def tied_vertices(template: Template, numbers: Sequence[int]) -> list[int]:
         KeyError: a landmark lies at no certain place.
     """
     content = json.loads(FACE_POINTS_FILE.read_text(encoding="utf-8"))
-    if (content["topology"], content["vertex_count"]) != (template.name, len(template.vertices)):
+    if content["mesh"] != mesh_fingerprint(template):
         raise UserError(
             f"The face points belong to another mesh than {template.name}: "
             "run `python -m training.measure_face_points` for this one."
         )
     return [int(content["vertices"][str(number)]) for number in numbers]
+
+
+def mesh_fingerprint(template: Template) -> str:
+    """What tells one mesh of a template from another, were it built anew: a hash of its vertices and quads."""
+    return sha256(template.vertices.tobytes() + template.quads.tobytes()).hexdigest()
