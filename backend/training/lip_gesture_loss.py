@@ -23,7 +23,9 @@ def true_gestures(codes: Tensor, space: CodeSpace) -> Tensor:
     # A mouth that bites is all but shut in height.
     shut = _reached(space.measures(codes)[..., 0], *SHUT) * (1.0 - bitten)
     rounding = _control(weights, "mouthFunnel") + _control(weights, "mouthPucker")
-    of = {"shut": shut, "bitten": bitten, "rounded": _reached(rounding, *ROUNDED) * (1.0 - shut - bitten)}
+    # Together gestures are whole at most.
+    rounded = torch.minimum(_reached(rounding, *ROUNDED), (1.0 - shut - bitten).clamp(min=0.0))
+    of = {"shut": shut, "bitten": bitten, "rounded": rounded}
     return torch.stack([of[name] for name in GESTURES], dim=-1)
 
 
