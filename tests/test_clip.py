@@ -232,3 +232,27 @@ def test_samples_at_hand() -> None:
 def test_refuses_bad_samples_at_hand(samples: NDArray[np.float32], sample_rate: int, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         clip_from_pcm(samples, sample_rate)
+
+
+def test_a_long_clip_is_the_same_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 200_000).astype(np.float32)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound, 16000, subtype="FLOAT")
+    held = load_clip(path)
+    assert held.mapped is None
+    monkeypatch.setattr("facetalk.clip._LONG", 70_000)
+    mapped = load_clip(path)
+    assert mapped.mapped is not None
+    np.testing.assert_array_equal(mapped.samples, held.samples)
+    mapped.let_go()
+    np.testing.assert_array_equal(mapped.samples, held.samples)
+
+
+def test_a_long_clip_of_nonsense_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetalk.clip._LONG", 70_000)
+    sound = np.zeros(200_000, np.float32)
+    sound[-5] = np.nan
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound, 16000, subtype="FLOAT")
+    with pytest.raises(UserError, match="not numbers"):
+        load_clip(path)

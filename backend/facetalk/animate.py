@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk import presets
-from facetalk.clip import SAMPLE_RATE, Clip
+from facetalk.clip import Clip
 from facetalk.device import choose_device
 from facetalk.errors import UserError
-from facetalk.head.head import Head, HeadPoints, to_blender
+from facetalk.head.head import Head, to_blender
+from facetalk.head.head_points import HeadPoints
 from facetalk.head.identity_preset import list_identities, load_identity
 from facetalk.head.named_identity import preset_code
 from facetalk.keyed_take import keyed_take
@@ -134,9 +135,7 @@ class Animator:
         Raises:
             UserError: the frame rate is not between 1 and 240.
         """
-        if not (math.isfinite(fps) and 1.0 <= fps <= MAXIMUM_FPS):
-            raise UserError(f"A frame rate of {fps:g} cannot be used: choose one between 1 and {MAXIMUM_FPS:g}.")
-        return max(1, math.ceil(round(clip.seconds * fps, 6)))
+        return _covering(clip.seconds, fps)
 
     def codes(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Tensor:
         """The take as expression codes ``[T, E]`` at the motion model's rate, intensity applied."""
@@ -205,7 +204,7 @@ class Animator:
         frame_count: int | None = None,
     ) -> Iterator[FrameBatch]:
         """``poses`` of whatever can be posed by codes; the settings' identity does not count."""
-        covered = self.frame_count(Clip(np.zeros(len(codes) * SAMPLE_RATE // rate, np.float32)), settings.fps)
+        covered = _covering(len(codes) / rate, settings.fps)
         chunks = iter([codes.to(self.device) * settings.intensity])
         timeline = _FrameClock(covered if frame_count is None else frame_count, settings.fps, rate)
         return self._pose_chunks(pose, chunks, timeline, progress or _silent)
@@ -258,6 +257,7 @@ class Animator:
         done, count = 0, self.encoder.kind.count(len(clip.samples))
         for piece in self.encoder.stream(clip.samples):
             done += len(piece)
+            clip.let_go()
             report("speech", done / count)
             yield piece
 
@@ -308,6 +308,17 @@ class Animator:
         worn = self.head.carry(torch.from_numpy(hair.vertices), parts, actor.code)
         red, green, blue = actor.colors.get("hair", hair.color[:3])
         return replace(hair, vertices=_in_blender(worn), color=(red, green, blue, 1.0))
+
+
+def _covering(seconds: float, fps: float) -> int:
+    """Frames that cover so many seconds.
+
+    Raises:
+        UserError: the frame rate is not between 1 and 240.
+    """
+    if not (math.isfinite(fps) and 1.0 <= fps <= MAXIMUM_FPS):
+        raise UserError(f"A frame rate of {fps:g} cannot be used: choose one between 1 and {MAXIMUM_FPS:g}.")
+    return max(1, math.ceil(round(seconds * fps, 6)))
 
 
 class _FrameClock:

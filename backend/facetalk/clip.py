@@ -1,10 +1,12 @@
 """The speech to be animated: any sound or video file, or raw samples, as 16 kHz mono."""
 
+import mmap
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import soundfile
@@ -24,6 +26,7 @@ MAX_CHANNELS = 64
 _LOUDEST = 1000.0
 
 _BLOCK = 1 << 16  # samples of one channel
+_LONG = 600 * SAMPLE_RATE  # samples from which on a clip is kept in a file
 
 # What ffmpeg may open. Formats that point to other files or addresses, such as playlists, are not among them.
 _FFMPEG_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,aac,ac3,eac3,mxf,wav,mp3,ogg,flac,amr,caf"
@@ -37,9 +40,16 @@ class Clip:
 
     Attributes:
         samples: ``[S]`` float32, mono, 16 kHz, full scale 1.
+        mapped: the file without a name that a long clip's samples are in.
     """
 
     samples: NDArray[np.float32]
+    mapped: mmap.mmap | None = field(default=None, repr=False, compare=False)
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read of a long clip: what is needed once more is read once more."""
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
     @property
     def seconds(self) -> float:
@@ -116,17 +126,40 @@ def _check_length(name: str, seconds: float) -> None:
 
 def _assemble(name: str, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Clip:
     """Mix blocks ``[n, channels]`` down to mono, resample them, and check every value on the way."""
+    clip = _held(_resampled(name, blocks, sample_rate))
+    _check_length(name, clip.seconds)
+    return clip
+
+
+def _resampled(name: str, blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Iterator[NDArray[np.float32]]:
     resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
-    pieces = []
     for block in blocks:
         # Written so that NaN fails it too.
         if not np.all(np.abs(block) <= _LOUDEST):
             raise UserError(f"{name} holds samples that are not numbers or far beyond full scale: export it again.")
-        pieces.append(resampler.resample_chunk(block.mean(axis=1, dtype=np.float32)))
-    pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    clip = Clip(np.concatenate(pieces))
-    _check_length(name, clip.seconds)
-    return clip
+        yield resampler.resample_chunk(block.mean(axis=1, dtype=np.float32))
+    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _held(pieces: Iterator[NDArray[np.float32]]) -> Clip:
+    """Pieces of a clip, put together in memory, or in a file if they are many."""
+    first: list[NDArray[np.float32]] = []
+    count = 0
+    for piece in pieces:
+        first.append(piece)
+        count += len(piece)
+        if count > _LONG:
+            break
+    else:
+        return Clip(np.concatenate(first))
+    with TemporaryFile() as file:
+        file.write(np.concatenate(first).tobytes())
+        first.clear()
+        for piece in pieces:
+            file.write(piece.tobytes())
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return Clip(np.frombuffer(mapped, np.float32), mapped)
 
 
 def _soundfile_blocks(path: Path, sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
