@@ -22,7 +22,8 @@ from torch import Tensor
 
 from facetalk.bundle import write_bundle
 from facetalk.head.anchored_networks import AnchoredNetworks, blend_width
-from facetalk.head.head import MEASURING_POINTS, build_fields
+from facetalk.head.head import MEASURING_POINTS
+from facetalk.head.head_fields import build_fields
 from facetalk.head.identity_field import HAIR_LATTICE
 from facetalk.head.teeth import ROWS
 from training.dental_arch import ArchWall

@@ -21,10 +21,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from facetalk.bundle import read_bundle
+from facetalk.head.anchor_blend import KernelBlend, blend_of
 from facetalk.head.meshing import marching_cubes
 from facetalk.head.published_checkpoints import import_published_head
 from facetalk.head.published_keys import looked_up
-from facetalk.head.published_networks import KernelBlend, PublishedNetworks, blend_of
+from facetalk.head.published_networks import PublishedNetworks
 
 DEFAULT = Path(__file__).resolve().parents[3] / "shared/golden"
 GOLDEN = Path(os.environ.get("FACETALK_GOLDEN", DEFAULT))

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from facetalk.bundle import read_bundle
+from facetalk.head.anchor_blend import blend_of
 from facetalk.head.published_checkpoints import import_published_head
-from facetalk.head.published_networks import FAMILIES, Perceptrons, PublishedNetworks, blend_of
+from facetalk.head.published_networks import FAMILIES, PublishedNetworks
+from facetalk.head.stacked_perceptrons import Perceptrons
 from tests.head.tiny_published import AMBIENT, APPEARANCE_SIZE, IDENTITY_SIZE, Reference, TinyModel, tiny_model
 
 EXACT = 1e-9  # float64; torch's softplus is linear from 20 on, which the reference's is not: 2e-11 a unit

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk.capture.face_points import tied_vertices
-from facetalk.head.head import MEASURING_POINTS, Head, HeadPoints
+from facetalk.head.head import MEASURING_POINTS, Head
+from facetalk.head.head_points import HeadPoints
 from facetalk.topology.template import Template
 from facetalk.topology.wrap import wrap
 

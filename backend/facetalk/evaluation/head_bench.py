@@ -14,8 +14,9 @@ from torch import Tensor
 
 from facetalk.errors import UserError
 from facetalk.head.head_surface import head_surface, parts_field
-from facetalk.head.meshing import POINTS_PER_CHUNK, TriangleMesh, marching_cubes_of_union
+from facetalk.head.meshing import TriangleMesh, marching_cubes_of_union
 from facetalk.head.parametric_head import ParametricHead
+from facetalk.head.sampled_grid import POINTS_PER_CHUNK
 
 SPARSE_RESOLUTIONS = (64, 128, 256)
 FRAMES = 50

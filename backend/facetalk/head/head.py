@@ -6,7 +6,7 @@ so that no two surfaces touch. ``carry`` takes points of the mean head to an ide
 heads share is in ``parametric_head``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,92 +17,24 @@ from torch import Tensor
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.head.contact import LIDS, LIPS, RIMS, Contact, Rims
-from facetalk.head.expression_field import ExpressionField
 from facetalk.head.eyes import SIDES, Eye, eye
-from facetalk.head.identity_field import IdentityField
-from facetalk.head.identity_warp import IdentityWarp
-from facetalk.head.parametric_head import DistanceField, Posed
-from facetalk.head.split_field import displace
+from facetalk.head.head_fields import build_fields
+from facetalk.head.head_points import HeadPoints
+from facetalk.head.parametric_head import DistanceField
 from facetalk.head.teeth import ROWS, ArchFrame, TeethWall, affine_fit, wall_points
-from facetalk.head.tongue import Palate, Tongue, palate_points, teeth_gap, tongue
+from facetalk.head.tongue import Palate, palate_points, tongue
 
 UNITS_PER_METRE = 4.0
 MILLIMETRES = 1000.0 / UNITS_PER_METRE  # per head unit
 IDENTITY_SIGMA = 0.8  # spread of sampled identities; at 1.0 the scans' mouth socket pierces one chin in twelve
 IDENTITY_LIMIT = 2.5  # spreads from the mean at which a weight is cut
 POINTS_PER_CHUNK = 20_000
-FRAMES_PER_CHUNK = 64
 HAIR = "hair"  # the last part
 PREPARING_STEPS = 8  # of the inverse warp: it is done once, and lip corners need them
 MEASURING_POINTS = (
     *("inner_lip_upper", "inner_lip_lower", "mouth_corner_left", "mouth_corner_right"),
     *("upper_lid_left", "lower_lid_left", "upper_lid_right", "lower_lid_right", "chin"),
 )
-
-
-@dataclass(frozen=True)
-class HeadPoints:
-    """Canonical points of one identity, ready to be posed by any number of codes.
-
-    Attributes:
-        points: canonical points ``[N, 3]``, head units.
-        fields: the expression field's vector fields at the points, ``[K, N, 3]``.
-        contacts: what makes lips and lids meet.
-        teeth: what keeps lips before the teeth.
-        eyes: what turns eyeballs, and keeps lids before them.
-        tongue: what moves the tongue.
-    """
-
-    points: Tensor
-    fields: Tensor
-    contacts: tuple[Contact, ...]
-    teeth: tuple[TeethWall, ...]
-    eyes: tuple[Eye, ...]
-    tongue: Tongue
-    _expression_field: ExpressionField
-    _shape: Tensor
-
-    @torch.no_grad()
-    def pose(self, expressions: Tensor) -> Posed:
-        """Pose the points by expression codes ``[T, E]``."""
-        posed = []
-        for codes in expressions.to(self.points.device).split(FRAMES_PER_CHUNK):
-            chunk, tongue_weights = self.tongue.taken_out(codes)
-            coefficients = self._expression_field.coefficients(chunk, self._shape)
-            moved = self.points + displace(self.fields, coefficients)
-            walls = [(row, row.pose(coefficients)) for row in self.teeth]
-            self.tongue.move(moved, tongue_weights, teeth_gap([place for _, place in walls]))
-            lips, *lids = self.contacts
-            rims = lips.pose(coefficients)
-            for row, place in walls:
-                row.keep_out(rims, place)
-            lips.resolve(moved, rims, chunk)
-            for contact, each in zip(lids, self.eyes, strict=True):
-                rims = contact.pose(coefficients)
-                each.keep_rims_out(rims, chunk)
-                contact.resolve(moved, rims, chunk)
-            for row, place in walls:
-                row.keep_lips_out(moved, place)
-            for each in self.eyes:
-                each.turn(self.points, moved, chunk)
-                each.keep_lids_out(moved, chunk)
-            posed.append(moved)
-        points = torch.cat(posed)
-        return Posed(points, torch.ones(points.shape[:2], dtype=torch.bool, device=points.device))
-
-    def subset(self, indices: Tensor) -> "HeadPoints":
-        """Some of the points, at different indices ``[M]``: rims, teeth and eyes stay those of all."""
-        places = torch.full_like(self.points[:, 0], -1, dtype=torch.long)
-        places[indices] = torch.arange(len(indices), device=places.device)
-        return replace(
-            self,
-            points=self.points[indices],
-            fields=self.fields[:, indices],
-            contacts=tuple(contact.among(places) for contact in self.contacts),
-            teeth=tuple(row.among(places) for row in self.teeth),
-            eyes=tuple(each.among(places) for each in self.eyes),
-            tongue=self.tongue.among(places),
-        )
 
 
 class Head:
@@ -353,27 +285,6 @@ class Head:
 def sample_shape_code(generator: torch.Generator, size: int) -> Tensor:
     """A random shape code ``[size]`` on the CPU."""
     return IDENTITY_SIGMA * torch.randn(size, generator=generator).clamp(-IDENTITY_LIMIT, IDENTITY_LIMIT)
-
-
-def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField]:
-    """Untrained fields with the sizes of a head bundle's configuration, their anchors at the origin."""
-    sizes, shape_size, moves_with = config["sizes"], config["shape_size"], tuple(config["moves_with"])
-    moving = max(moves_with) + 1
-    warp = IdentityWarp(torch.zeros(sizes["anchors"], 3), shape_size, moving, hidden=sizes["warp_hidden"])
-    identity = IdentityField(
-        warp,
-        shape_anchors=torch.zeros(sizes["shape_anchors"], 3),
-        part_boxes=torch.zeros(len(moves_with), 2, 3),
-        moves_with=moves_with,
-        hair_anchors=torch.zeros(sizes["hair_anchors"], 3),
-        hair_boxes=torch.zeros(len(config["hair_styles"]), 2, 3),
-        shape_hidden=sizes["shape_hidden"],
-        hair_hidden=sizes["hair_hidden"],
-    )
-    expression_size, hidden = config["expression_size"], sizes["expression_hidden"]
-    anchors = torch.zeros(sizes["anchors"], 3)
-    expression = ExpressionField(anchors, shape_size, expression_size, moving, hidden=hidden)
-    return identity, expression
 
 
 def to_blender(points: Tensor) -> Tensor:

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
+from facetalk.head.anchor_blend import blend_of
 from facetalk.head.published_archive import Checkpoint, again, epoch_in_name, read_checkpoint
 from facetalk.head.published_keys import has_colour, normal_form
-from facetalk.head.published_networks import PublishedNetworks, blend_of
+from facetalk.head.published_networks import PublishedNetworks
 
 ANCHORS_LIMIT = 1 << 20  # bytes
 CHECKPOINTS_LIMIT = 40  # files looked into

@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
+from facetalk.head.anchor_blend import blend_of
 from facetalk.head.parametric_head import DistanceField
-from facetalk.head.published_networks import FAMILIES, PublishedNetworks, blend_of
+from facetalk.head.published_networks import FAMILIES, PublishedNetworks
 from facetalk.head.published_points import POINTS_PER_CHUNK, BackwardPoints, ForwardPoints
 
 RANDOM_SPREAD = 0.85  # of random identities, as the authors draw them

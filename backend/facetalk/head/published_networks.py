@@ -11,151 +11,18 @@ Tensors come in one normal form for all three (``published_checkpoints`` makes i
 stacked ``[S, out, in]``, and coordinates come before codes among the inputs of a layer. All sizes are read from them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import count, takewhile
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facetalk.head.anchor_blend import Blend
+from facetalk.head.stacked_perceptrons import Perceptrons
+
 FAMILIES = ("nphm", "nphm-backward", "mononphm")
-SIGMA_NEIGHBOURS = 8  # the blend width of the backward models follows these, however many are evaluated
-
-Activation = Callable[[Tensor], Tensor]
 Tensors = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class KernelBlend:
-    """Weights of NPHM 2023: Gaussians around every anchor; the anchor-free network is at a fixed distance.
-
-    Attributes:
-        floor: added to the sum of the weights. The published networks have 1e-6, which makes their values collapse away
-            from the anchors; with 0 the zero level is the same, and the values stay near distances.
-    """
-
-    floor: float = 1e-6
-
-    def __call__(self, points: Tensor, anchors: Tensor) -> Tensor:
-        """Weights ``[N, A + 1]`` of points ``[N, 3]`` for anchors ``[A, 3]``, the anchor-free network last."""
-        distances = (points[:, None] - anchors).norm(dim=2)
-        squared = functional.pad((distances + 1e-5) ** 2, (0, 1), value=0.2)
-        kernel = torch.exp(-squared / 0.01)
-        return _without_negligible(kernel / (kernel.sum(dim=1, keepdim=True) + self.floor))
-
-
-@dataclass(frozen=True)
-class NearestBlend:
-    """Weights of the backward models: the nearest anchors, with a width that follows how far those are.
-
-    Attributes:
-        nearest: anchors evaluated per point.
-        spread: largest distance of the first ``SIGMA_NEIGHBOURS``, in blend widths.
-    """
-
-    nearest: int
-    spread: float
-
-    def __call__(self, points: Tensor, anchors: Tensor) -> Tensor:
-        """Weights ``[N, A + 1]`` of points ``[N, 3]`` for anchors ``[A, 3]``, the anchor-free network last."""
-        distances = (points[:, None] - anchors).norm(dim=2)
-        nearest, chosen = distances.topk(self.nearest, dim=1, largest=False)
-        width = nearest[:, :SIGMA_NEIGHBOURS].amax(dim=1, keepdim=True) / self.spread
-        kernel = torch.exp(-((functional.pad(nearest, (0, 1), value=0.75) / width) ** 2) / 2)
-        weights = kernel / (kernel.sum(dim=1, keepdim=True) + 1e-8)
-        columns = functional.pad(chosen, (0, 1), value=len(anchors))
-        every = weights.new_zeros(len(points), len(anchors) + 1).scatter(1, columns, weights)
-        return _without_negligible(every)
-
-
-Blend = KernelBlend | NearestBlend
-
-
-def blend_of(settings: Mapping[str, float], floor: float = 0.0) -> Blend:
-    """The blend of a bundle's ``config.blend``: empty for NPHM 2023, ``nearest`` and ``spread`` for the others."""
-    if not settings:
-        return KernelBlend(floor)
-    return NearestBlend(int(settings["nearest"]), float(settings["spread"]))
-
-
-class Perceptrons(nn.Module):
-    """Perceptrons of one shape, side by side.
-
-    A code is the same for many points, so its share of a layer is computed once and serves as bias. The layer that
-    takes the inputs again, after its own features and all divided by sqrt 2, is recognised by its width.
-
-    Args:
-        tensors: ``weights.K`` ``[S, out, in]`` and ``biases.K`` ``[S, out]`` for every layer K.
-        activation: between the layers.
-
-    Raises:
-        ValueError: layers are missing or do not fit each other.
-    """
-
-    def __init__(self, tensors: Tensors, activation: Activation) -> None:
-        super().__init__()
-        depth = len(list(takewhile(lambda layer: f"weights.{layer}" in tensors, count())))
-        if depth < 2 or len(tensors) != 2 * depth:
-            raise ValueError("layers are missing")
-        self.weights = _frozen([tensors[f"weights.{layer}"] for layer in range(depth)])
-        self.biases = _frozen([tensors[f"biases.{layer}"] for layer in range(depth)])
-        self.activation = activation
-        self.skip: int | None = None
-        for layer in range(depth):
-            self._check_layer(layer)
-
-    def _check_layer(self, layer: int) -> None:
-        weight, bias = self.weights[layer], self.biases[layer]
-        if weight.dim() != 3 or weight.shape[0] != self.weights[0].shape[0] or bias.shape != weight.shape[:2]:
-            raise ValueError(f"layer {layer} has shapes {tuple(weight.shape)} and {tuple(bias.shape)}")
-        if layer == 0 or weight.shape[2] == self.weights[layer - 1].shape[1]:
-            return
-        if self.skip is not None or weight.shape[2] != self.weights[layer - 1].shape[1] + self.inputs:
-            raise ValueError(f"layer {layer} takes {weight.shape[2]} values, which is not what layer {layer - 1} gives")
-        self.skip = layer
-
-    @property
-    def members(self) -> int:
-        """S, how many perceptrons there are."""
-        return len(self.weights[0])
-
-    @property
-    def inputs(self) -> int:
-        """Inputs of each."""
-        return self.weights[0].shape[2]
-
-    @property
-    def outputs(self) -> int:
-        """Outputs of each."""
-        return self.weights[-1].shape[1]
-
-    def forward(self, member: int, coordinates: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one of them.
-
-        Args:
-            member: which, 0 to S - 1.
-            coordinates: ``[..., N, C]``.
-            code: ``[..., inputs - C]``, shared by N points.
-
-        Returns:
-            The outputs ``[..., N, outputs]``, and what the layer before the last gives before its activation.
-        """
-        own = coordinates.shape[-1]
-        weight, bias = self.weights[0][member], self.biases[0][member]
-        constant = code @ weight[:, own:].T + bias
-        values = hidden = coordinates @ weight[:, :own].T + constant[..., None, :]
-        for layer in range(1, len(self.weights)):
-            hidden, feature = values, self.activation(values)
-            weight, bias = self.weights[layer][member], self.biases[layer][member]
-            if layer == self.skip:
-                by_feature, by_point, by_code = (weight * 0.5**0.5).split([feature.shape[-1], own, code.shape[-1]], 1)
-                constant = code @ by_code.T + bias
-                values = feature @ by_feature.T + coordinates @ by_point.T + constant[..., None, :]
-            else:
-                values = functional.linear(feature, weight, bias)
-        return values, hidden
 
 
 class _Contribution(NamedTuple):
@@ -339,16 +206,6 @@ def section(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
 
 def _softplus(values: Tensor) -> Tensor:
     return functional.softplus(values, beta=100)
-
-
-def _without_negligible(weights: Tensor) -> Tensor:
-    """Zero for weights too small to be seen in a sum of this precision, so that their networks need not run."""
-    negligible = torch.finfo(weights.dtype).eps / 100 * weights.detach().amax(dim=1, keepdim=True)
-    return torch.where(weights > negligible, weights, 0.0)
-
-
-def _frozen(tensors: list[Tensor]) -> nn.ParameterList:
-    return nn.ParameterList(nn.Parameter(tensor, requires_grad=False) for tensor in tensors)
 
 
 def _require_equal(what: str, found: int, wanted: int) -> None:

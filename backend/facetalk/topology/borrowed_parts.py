@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from facetalk.head.eyes import Eye
-from facetalk.head.head import Head, HeadPoints
+from facetalk.head.head import Head
+from facetalk.head.head_points import HeadPoints
 from facetalk.topology.face_model import SKIN, FaceModel, renumbered
 from facetalk.topology.rigid_parts import RigidPart, make_rigid, rigid_parts
 from facetalk.topology.surface_fit import umbrella
