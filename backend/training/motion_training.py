@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from facetalk.motion.denoiser import MotionDenoiser
+from facetalk.motion.lip_gestures import GESTURES
 from facetalk.motion.schedule import LAST_TIME, add_noise
 from facetalk.motion.style import AMPLITUDES, CONDITIONS, leave_out
 from facetalk.motion.takes import MotionModel
@@ -198,21 +199,27 @@ class MotionTraining:
         """What the decoder is to correct is the average's expectation, with its spread restored."""
         settings, averaged = self.settings, self.averaged
         assert averaged.expectation is not None  # else there were no such phase
-        answers, true, owned = [], [], []
+        bite = 1 + GESTURES.index("bitten")
+        regressed, bitten, true, biting = [], [], [], []
         for number in range(SETTLING_BATCHES):
             draw = np.random.default_rng([settings.seed, number, SETTLING_BATCHES])  # the same on all ranks
             batch = self.frames.draw(settings.batch, settings.window, draw)
-            heard = averaged.audio(batch.features.to(self.device))
+            features, present = batch.features.to(self.device), batch.present.to(self.device)
+            heard, style = averaged.audio(features), batch.styles.to(self.device)
+            regressed.append(averaged.expectation(heard, style, averaged.hear_gestures(features))[present])
             codes = (batch.codes.to(self.device) - self.statistics.code_mean) / self.statistics.code_deviation
-            present = batch.present.to(self.device)
-            answers.append(averaged.expectation.answer(heard, batch.styles.to(self.device))[present])
             true.append(codes[present])
-            gestures = true_gestures(batch.codes, self.space).to(self.device)[present]
-            free = (1.0 - gestures.sum(dim=-1, keepdim=True)).clamp(min=0.0)  # rounding may leave less than nothing
-            owned.append(torch.cat([free, gestures], dim=-1))
-        # Without gestures, all frames are the one answer's own.
-        counted = torch.cat(owned) if averaged.gestures is not None else torch.ones_like(torch.cat(owned)[:, :1])
-        restore(averaged.expectation, torch.cat(answers), torch.cat(true), counted, settings.most_gain)
+            if averaged.gestures is not None:
+                bitten.append(averaged.expectation.answer(heard, style)[present][:, bite])
+                biting.append(true_gestures(batch.codes, self.space)[..., bite - 1].to(self.device)[present])
+        aim, most = torch.cat(true), settings.most_gain
+        if averaged.gestures is None:
+            restore(averaged.expectation, [0], torch.cat(regressed), aim, torch.ones_like(aim[:, 0]), most)
+            return
+        # A bite is as deep as teeth allow: what the rest gains would drive the lip through them.
+        share, others = torch.cat(biting), [each for each in range(averaged.expectation.answers) if each != bite]
+        restore(averaged.expectation, others, torch.cat(regressed), aim, 1.0 - share, most)
+        restore(averaged.expectation, [bite], torch.cat(bitten), aim, share, most)
 
     @torch.no_grad()
     def _update_average(self, taken: int) -> None:

@@ -6,6 +6,8 @@ distortion-perception tradeoff in Wasserstein space", 2021). Between normal dist
 its greatest gains are where next to nothing is known, and are limited.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -32,31 +34,30 @@ def restoring_gain(regressed: Tensor, true: Tensor, most: float, counted: Tensor
 
 
 @torch.no_grad()
-def restore(expectation: Expectation, answers: Tensor, true: Tensor, counted: Tensor, most: float) -> None:
-    """Have each answer of an expectation carried over to the true codes of the frames that are its own.
-
-    One that has hardly any stays as it is.
+def restore(
+    expectation: Expectation, answers: Sequence[int], regressed: Tensor, true: Tensor, counted: Tensor, most: float
+) -> None:
+    """Have some answers of an expectation carried over to true codes; where hardly any frame counts they stay.
 
     Args:
         expectation: its last layer is changed in place.
-        answers: what it answers in N frames, ``[N, K, E]``, see `Expectation.answer`.
+        answers: which, see `Expectation.answer`.
+        regressed: what is to be carried over, ``[N, E]``.
         true: ``[N, E]``.
-        counted: how far each answer is a frame's own, ``[N, K]``.
+        counted: how much each frame counts, ``[N]``.
         most: as of `restoring_gain`.
     """
+    if counted.sum() <= true.shape[1]:  # no covariance to speak of
+        return
     last = expectation.leave[-1]
     assert isinstance(last, nn.Linear)
-    weights = last.weight.unflatten(0, (expectation.answers, -1)).clone()
-    biases = last.bias.unflatten(0, (expectation.answers, -1)).clone()
-    for place, share in enumerate(counted.T):
-        if share.sum() <= true.shape[1]:  # no covariance to speak of
-            continue
-        gain = restoring_gain(answers[:, place], true, most, share)
-        regressed_mean, true_mean = (_mean(each, share) for each in (answers[:, place], true))
-        weights[place] = gain @ weights[place]
-        biases[place] = (biases[place] - regressed_mean) @ gain + true_mean
-    last.weight.copy_(weights.flatten(0, 1))
-    last.bias.copy_(biases.flatten())
+    gain = restoring_gain(regressed, true, most, counted)
+    regressed_mean, true_mean = _mean(regressed, counted), _mean(true, counted)
+    size = true.shape[1]
+    for answer in answers:
+        rows = slice(answer * size, (answer + 1) * size)
+        last.weight[rows] = gain @ last.weight[rows]
+        last.bias[rows] = (last.bias[rows] - regressed_mean) @ gain + true_mean
 
 
 def _mean(rows: Tensor, counted: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Pictures of the shipped templates: ``python -m training.template_pictures --output docs/pictures [--only NAME ...]``.
+"""Pictures of templates: ``python -m training.template_pictures --output docs/pictures [--only NAME ...]``.
 
 One sheet each: edges over the shaded face, from the front and the side, at rest and with an open mouth; lips and lids
-close up; lids that are shut; and squares by its UVs.
+close up; lids that are shut; what the tongue does; and squares by its UVs.
 """
 
 import argparse
@@ -21,8 +21,16 @@ from training.ict_heads import rig_weights
 from training.picture_sheet import Shot, Sitting, write_sheet
 
 FACE = "average"
-REST, OPEN, BLINK = range(3)
-POSES: tuple[dict[str, float], ...] = ({}, {"jawOpen": 0.8}, {"eyeBlink_L": 1.0, "eyeBlink_R": 1.0})
+REST, OPEN, BLINK, TIP_UP, BETWEEN, OUT, BACK_UP = range(7)
+POSES: tuple[dict[str, float], ...] = (
+    {},
+    {"jawOpen": 0.8},
+    {"eyeBlink_L": 1.0, "eyeBlink_R": 1.0},
+    {"jawOpen": 0.25, "tongueTipUp": 1.0},
+    {"jawOpen": 0.2, "tongueBetweenTeeth": 1.0},
+    {"jawOpen": 0.4, "tongueOut": 1.0},
+    {"jawOpen": 0.4, "tongueBackUp": 1.0},
+)
 LIPS, LIDS = "lip_upper", "lid_upper_left"
 COLUMNS, TILE = 4, 320
 
@@ -42,6 +50,10 @@ def template_sittings(animator: Animator) -> Iterator[Sitting]:
         Shot("lids", REST, "front", LIDS, wires=True),
         Shot("lids shut", BLINK, "front", LIDS),
         Shot("shaded", REST, "three_quarter"),
+        Shot("l, t, d, n", TIP_UP, "front", LIPS),
+        Shot("th", BETWEEN, "front", LIPS),
+        Shot("tongue out", OUT, "three_quarter", LIPS),
+        Shot("k, g", BACK_UP, "front", LIPS),
     )
     yield Sitting(face, poses, shots)
     yield Sitting(face, poses, (Shot("UVs", REST, "three_quarter"),), checkered=True)
@@ -49,16 +61,19 @@ def template_sittings(animator: Animator) -> Iterator[Sitting]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Render pictures of the shipped templates.")
+    parser = argparse.ArgumentParser(description="Render pictures of templates that any face wears.")
     parser.add_argument("--output", type=Path, default=Path("docs/pictures"), help="the folder they go to")
-    parser.add_argument("--only", nargs="+", choices=shipped_templates(), default=shipped_templates(), metavar="NAME")
+    parser.add_argument(
+        "--only", nargs="+", default=shipped_templates(), metavar="NAME", help="those that come along if not given"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.output.mkdir(parents=True, exist_ok=True)
     cast = Cast(Animator.load())
     for name in options.only:
         performer = cast.performer(name)
-        assert isinstance(performer, Animator), "what comes along is worn by the animator"
+        if not isinstance(performer, Animator):
+            parser.error(f"{name} is a mesh with a face of its own: its pictures are not of the average face")
         path = options.output / f"template_{name}.png"
         count = write_sheet(path, template_sittings(performer), COLUMNS, TILE)
         log.info("%s: %d pictures", path, count)

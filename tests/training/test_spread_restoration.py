@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from facetalk.motion.expectation import Expectation
-from facetalk.motion.lip_gestures import GESTURES
 from training.spread_restoration import restore, restoring_gain
 
 COUNT, SIZE = 4000, 6
@@ -35,19 +34,26 @@ def test_no_direction_gains_more_than_the_limit() -> None:
     assert torch.allclose(restoring_gain(regressed, true, most=1.0), torch.eye(SIZE), atol=1e-5)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_every_answer_is_carried_over_to_the_frames_that_are_its_own(told: bool) -> None:
+@pytest.mark.parametrize(("told", "answers"), [(False, [0]), (True, [0, 2]), (True, [3])])
+def test_answers_are_carried_over_to_the_frames_that_count(told: bool, answers: list[int]) -> None:
     _, true = hedged()
     draw = torch.Generator().manual_seed(1)
     expectation = Expectation(SIZE, 16, 3, style_size=0, told_of_gestures=told)
-    heard = torch.randn(1, COUNT, 16, generator=draw)
+    heard, counted = torch.randn(1, COUNT, 16, generator=draw), torch.rand(COUNT, generator=draw)
     before = expectation.answer(heard)[0].detach()
-    counted = torch.rand(COUNT, 1 + len(GESTURES) if told else 1, generator=draw)
-    restore(expectation, before, true, counted, most=1.5)
+    regressed = before[:, answers].mean(dim=1)
+    restore(expectation, answers, regressed, true, counted, most=1.5)
     after = expectation.answer(heard)[0].detach()
-    for place, share in enumerate(counted.T):
-        gain = restoring_gain(before[:, place], true, 1.5, share)
-        means = [(share[:, None] * each).sum(0) / share.sum() for each in (before[:, place], true, after[:, place])]
-        assert torch.allclose(means[2], means[1], atol=1e-3)
-        assert torch.allclose(after[:, place] - means[2], (before[:, place] - means[0]) @ gain, atol=1e-3)
-    assert (after[:, 0] - after[:, -1]).abs().max() > 0.0 or not told
+    gain = restoring_gain(regressed, true, 1.5, counted)
+    narrow, wide = ((counted[:, None] * each).sum(0) / counted.sum() for each in (regressed, true))
+    for answer in range(before.shape[1]):
+        expected = (before[:, answer] - narrow) @ gain + wide if answer in answers else before[:, answer]
+        assert torch.allclose(after[:, answer], expected, atol=1e-4)
+
+
+def test_what_hardly_any_frame_shows_stays_as_it_is() -> None:
+    regressed, true = hedged()
+    expectation = Expectation(SIZE, 16, 3, style_size=0, told_of_gestures=True)
+    before = expectation.leave[1].weight.clone()
+    restore(expectation, [2], regressed, true, torch.zeros(COUNT), most=1.5)
+    assert torch.equal(expectation.leave[1].weight, before)
