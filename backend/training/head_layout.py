@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from facetalk.head.head import MEASURING_POINTS
-from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads
+from training.ict_heads import IctHeads
+from training.ict_landmarks import IBUG_VERTICES, UNITS_PER_CENTIMETRE
 from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
 from training.rims import LIP_LOOPS, RimGrid

@@ -9,7 +9,6 @@ eyeballs and lips in front of the teeth, and lips and lids that would cross meet
 Units inside this file: head units (``facetalk.head.head``), unless a name says centimetres.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +17,25 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
-from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import TOUCHING_LIPS, blink_touching
-from facetalk.head.eyes import FRONT, GAZE_DEGREES, IRIS_DEGREES, LID_FILM, PUPIL_DEGREES, PUPIL_GAIN, SOCKET, rotations
+from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, PUPIL_DEGREES, PUPIL_GAIN, rotations
+from training.capped_holes import cap_holes
 from training.contact import KitContact, smallest_closing_weight
 from training.dental_arch import ArchWall
 from training.eye_opening import eye_opening
+from training.ict_bands import lid_band, lip_band, near_lips
+from training.ict_landmarks import IBUG_VERTICES, ORIGIN_CENTIMETRES, UNITS_PER_CENTIMETRE
+from training.ict_tongue import tongue_shapes, tongue_weight
+from training.lids_on_eyeballs import keep_lids_outside
 from training.quad_loops import QuadLoops
-from training.rig import PUPIL_CONTROLS, RIG_CONTROLS, TONGUE_CONTROLS
+from training.rig import PUPIL_CONTROLS, RIG_CONTROLS
 from training.rims import LIP_LOOPS, RimGrid, lid_rims, lip_rims
 from training.training_heads import CODE_SIZE_IDENTITY, PARTS, Calibration
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-UNITS_PER_CENTIMETRE = 0.04  # FLAME metres times 4
-ORIGIN_CENTIMETRES = np.array([0.0, -1.65, -6.0])  # puts the kit's mean face on the NPHM family's anchors
-
-# The 68 iBUG landmarks as vertices of the kit: jaw 0-16, brows 17-26, nose 27-35, right eye 36-41, left eye 42-47,
-# outer lips 48-59, inner lips 60-67. "Right" is the subject's right, at negative x.
-IBUG_VERTICES: tuple[int, ...] = (
-    *(1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443),
-    *(268, 493, 1914, 2044, 1401, 3615, 4240, 4114, 2734, 2509),
-    *(978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360),
-    *(1507, 1542, 1537, 1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732),
-    *(5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841),
-    *(5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966),
-)
 
 LID_EDGES = ((37, 39), (44, 42))  # iBUG points on the upper lid's edge and at the inner corner, right and left
 CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
@@ -82,8 +70,8 @@ class IctHeads:
         names = [str(name) for name in arrays["expression_names"]]
         shapes = {name: arrays["expression"][names.index(name)] * scale for name in names}
         self.jaw_drop: Array = shapes["jawOpen"]
-        self.tongue_weight = self._tongue_weight()
-        shapes.update(_tongue_shapes(self.neutral, self.tongue_weight))
+        self.tongue_weight = tongue_weight(self.neutral, self.jaw_drop, ranges["gums_and_tongue"])
+        shapes.update(tongue_shapes(self.neutral, self.tongue_weight))
         self._component_of = self._label_components()
         self.eyes = {side: self._eyeball(side) for side in ("left", "right")}
         shapes.update({name: self._pupil_shape(name) for name in PUPIL_CONTROLS})
@@ -95,9 +83,11 @@ class IctHeads:
         self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
         self.eye_sockets: Indices = np.arange(ranges["eye_socket_left"][0], ranges["eye_socket_right"][1])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
-        self.lips = self._lip_band()
-        self.lids = {side: self._lid_band(side) for side in ("left", "right")}
-        self._around_mouth = self._near_lips(3.5)
+        of_skin, face = ranges["mouth_socket"][1], ranges["face"][1]
+        self.lips = lip_band(self.neutral, self.jaw_drop, of_skin)
+        blinks = {"left": shapes["eyeBlink_L"], "right": shapes["eyeBlink_R"]}
+        self.lids = {side: lid_band(self.neutral, blink, face, side) for side, blink in blinks.items()}
+        self._around_mouth = near_lips(self.neutral, of_skin, 3.5)
         self.rims = self._rim_grids()
         average = np.zeros(CODE_SIZE_IDENTITY)
         mean = self.canonical(average, self.calibrate(average))
@@ -155,7 +145,8 @@ class IctHeads:
     def _keep_before(self, posed: Array) -> None:
         """Keep lids before the eyeballs and lips before the teeth, in place."""
         for side in ("left", "right"):
-            self._keep_lids_outside(posed, side)
+            band = self.lids[side]
+            keep_lids_outside(posed, self.eyes[side], np.concatenate([band.upper, band.lower]))
         self._keep_lips_before_teeth(posed)
 
     def _pose_freely(self, code: Array, calibration: Calibration, weights: Array) -> tuple[Array, dict[str, Array]]:
@@ -229,28 +220,6 @@ class IctHeads:
         slid *= radius / np.linalg.norm(slid, axis=-1, keepdims=True)
         posed[:, vertices] = slid @ turn.transpose(0, 2, 1) + centre
 
-    def _keep_lids_outside(self, posed: Array, side: str) -> None:
-        """Bring lid vertices to the front of the eyeball, straight ahead, so that a closed gap stays closed."""
-        centre, radius = sphere(posed[0, self.eyes[side]])
-        band = self.lids[side]
-        lids = np.concatenate([band.upper, band.lower])
-        offset = posed[:, lids] - centre
-        outer = np.maximum(radius, self._eyeball_radius(posed[:, self.eyes[side]] - centre, offset)) + LID_FILM
-        aside = np.minimum((offset[..., :2] ** 2).sum(axis=-1), (0.95 * outer) ** 2)
-        inside = (offset[..., 2] > SOCKET * radius) & (np.linalg.norm(offset, axis=-1) < outer)
-        lying = np.clip((offset[..., 2] / radius - SOCKET) / (FRONT - SOCKET), 0.0, 1.0)
-        ahead = lying * (centre[2] + np.sqrt(outer**2 - aside) - posed[:, lids, 2])
-        posed[:, lids, 2] += np.where(inside, ahead, 0.0)
-
-    def _eyeball_radius(self, eyeball: Array, directions: Array) -> Array:
-        """How far vertices ``[N, E, 3]`` about an eyeball's middle reach in directions ``[N, K, 3]``."""
-        found = []
-        for shell, asked in zip(eyeball, directions, strict=True):
-            distance = np.linalg.norm(shell, axis=1)
-            unit = asked / np.linalg.norm(asked, axis=1, keepdims=True)
-            found.append(distance[cKDTree(shell / distance[:, None]).query(unit, k=3)[1]].max(axis=1))
-        return np.array(found)
-
     def _keep_lips_before_teeth(self, posed: Array) -> None:
         """Lips lie on the teeth, upper and lower; a lip that is pushed moves as a whole."""
         lips = np.concatenate([self.lips.upper, self.lips.lower])
@@ -292,18 +261,6 @@ class IctHeads:
         graph = coo_matrix((np.ones(len(row)), (row, column)), shape=(size, size))
         return np.asarray(connected_components(graph, directed=False)[1])
 
-    def _tongue_weight(self) -> Array:
-        """1 on the tongue, fading to 0 at the gums, by an ellipse inside the lower dental arch."""
-        first, last = self._ranges["gums_and_tongue"]
-        centimetres = self.neutral / UNITS_PER_CENTIMETRE - ORIGIN_CENTIMETRES
-        ellipse = (centimetres[:, 0] / 1.75) ** 2 + ((centimetres[:, 2] - 5.0) / 4.6) ** 2
-        weight = np.clip((1.0 - ellipse) / 0.25, 0.0, 1.0)
-        moves_with_jaw = np.linalg.norm(self.jaw_drop, axis=1) > 1.0 * UNITS_PER_CENTIMETRE
-        weight[~moves_with_jaw] = 0.0
-        weight[:first] = 0.0
-        weight[last:] = 0.0
-        return np.asarray(weight)
-
     def _split_parts(self) -> tuple[dict[str, Indices], dict[str, Indices]]:
         quads = self._quads
         triangles = np.concatenate([quads[:, :3], quads[quads[:, 3] >= 0][:, [0, 2, 3]]]).astype(np.int64)
@@ -318,14 +275,8 @@ class IctHeads:
         vertices_of = {name: np.flatnonzero(of_vertex == index) for index, name in enumerate(PARTS)}
         triangles_of = {name: triangles[of_vertex[triangles[:, 0]] == index] for index, name in enumerate(PARTS)}
         for name in ("skin", "mouth"):
-            triangles_of[name] = _cap_holes(triangles_of[name])
+            triangles_of[name] = cap_holes(triangles_of[name])
         return vertices_of, triangles_of
-
-    def _near_lips(self, centimetres: float) -> Indices:
-        inner = np.array(IBUG_VERTICES[60:68])
-        skin = np.arange(self._ranges["mouth_socket"][1])
-        distance = _distance_to_polyline(self.neutral[skin], self.neutral[inner])
-        return np.asarray(skin[distance < centimetres * UNITS_PER_CENTIMETRE])
 
     def _rim_grids(self) -> dict[str, RimGrid]:
         """The rims of lips and lids, by the names of ``facetalk.head.contact.RIMS``."""
@@ -336,27 +287,6 @@ class IctHeads:
             "lids_left": lid_rims(loops, self.neutral, *left),
             "lids_right": lid_rims(loops, self.neutral, *right),
         }
-
-    def _lip_band(self) -> ContactBand:
-        near = self._near_lips(1.4)
-        corner_drop = self.jaw_drop[IBUG_VERTICES[60], 1]
-        falls = self.jaw_drop[near, 1] < corner_drop
-        corners = (IBUG_VERTICES[60], IBUG_VERTICES[64])
-        return ContactBand(near[~falls], near[falls], corners)
-
-    def _lid_band(self, side: str) -> ContactBand:
-        first = 42 if side == "left" else 36
-        rim = np.array(IBUG_VERTICES[first : first + 6])
-        letter = "L" if side == "left" else "R"
-        fall = self.controls[RIG_CONTROLS.index(f"eyeBlink_{letter}")][:, 1]
-        face = np.arange(self._ranges["face"][1])
-        near = face[_distance_to_polyline(self.neutral[face], self.neutral[rim]) < 1.0 * UNITS_PER_CENTIMETRE]
-        level = self.neutral[rim[[0, 3]], 1].mean()
-        is_upper = (fall[near] < -0.12 * UNITS_PER_CENTIMETRE) | (
-            (fall[near] <= 0.0) & (self.neutral[near, 1] > level + 0.1 * UNITS_PER_CENTIMETRE)
-        )
-        corners = sorted((int(rim[0]), int(rim[3])), key=lambda vertex: float(self.neutral[vertex, 0]))
-        return ContactBand(near[is_upper], near[~is_upper], (corners[0], corners[1]))
 
 
 def rig_weights(pose: dict[str, float]) -> Array:
@@ -371,49 +301,3 @@ def rig_weights(pose: dict[str, float]) -> Array:
             raise KeyError(name)
         weights[RIG_CONTROLS.index(name)] = value
     return weights
-
-
-def _tongue_shapes(neutral: Array, weight: Array) -> dict[str, Array]:
-    """Four tongue shapes ``[V, 3]`` as smooth displacements along the tongue (drawn by hand, in centimetres)."""
-    z = neutral[:, 2] / UNITS_PER_CENTIMETRE - ORIGIN_CENTIMETRES[2]
-    tip = weight * _smoothstep(5.0, 9.0, z)
-    blade = weight * _smoothstep(3.0, 8.5, z)
-    back = weight * np.exp(-(((z - 4.2) / 1.6) ** 2))
-    displacement = {
-        "tongueOut": blade[:, None] * [0.0, -0.1, 2.6] + tip[:, None] * [0.0, -0.5, 0.3],
-        "tongueTipUp": tip[:, None] * [0.0, 0.95, 0.1],
-        "tongueBetweenTeeth": blade[:, None] * [0.0, 0.2, 0.8] + tip[:, None] * [0.0, 0.25, 0.2],
-        "tongueBackUp": back[:, None] * [0.0, 0.9, -0.2],
-    }
-    assert tuple(displacement) == TONGUE_CONTROLS
-    return {name: shape * UNITS_PER_CENTIMETRE for name, shape in displacement.items()}
-
-
-def _smoothstep(low: float, high: float, value: Array) -> Array:
-    fraction = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return np.asarray(fraction * fraction * (3.0 - 2.0 * fraction))
-
-
-def _distance_to_polyline(points: Array, corners: Array) -> Array:
-    """Distance ``[N]`` of points to the closed polyline through ``corners``, by dense sampling."""
-    following = np.roll(corners, -1, axis=0)
-    steps = np.linspace(0.0, 1.0, 12, endpoint=False)[:, None, None]
-    samples = (corners + steps * (following - corners)).reshape(-1, 3)
-    distance, _ = cKDTree(samples).query(points)
-    return np.asarray(distance)
-
-
-def _cap_holes(triangles: Indices) -> Indices:
-    """Close every boundary loop with a fan around its first vertex, so that inside and outside are defined."""
-    directed = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    edges = {(int(a), int(b)) for a, b in directed}
-    following = {b: a for a, b in edges if (b, a) not in edges}
-    caps: list[Sequence[int]] = []
-    while following:
-        start, vertex = following.popitem()
-        loop = [start]
-        while vertex != start:
-            loop.append(vertex)
-            vertex = following.pop(vertex)
-        caps.extend((loop[0], loop[i], loop[i + 1]) for i in range(1, len(loop) - 1))
-    return np.concatenate([triangles, np.array(caps, dtype=np.int64).reshape(-1, 3)])

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 from facetalk.head.meshing import TriangleMesh
 from training.brows import sculpt_brows
 from training.hair_styles import HAIR_STYLES, sculpt_hair
-from training.ict_heads import IBUG_VERTICES, IctHeads
+from training.ict_heads import IctHeads
+from training.ict_landmarks import IBUG_VERTICES
 from training.shape_samples import Surface
 from training.skin_surface import SkinSurface
 from training.training_heads import BROWS, identity_code

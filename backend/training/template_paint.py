@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import splev, splprep
 from scipy.spatial import cKDTree
 
-from training.ict_heads import IBUG_VERTICES, UNITS_PER_CENTIMETRE, IctHeads
+from training.ict_heads import IctHeads
+from training.ict_landmarks import IBUG_VERTICES, UNITS_PER_CENTIMETRE
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
