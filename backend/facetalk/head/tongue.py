@@ -46,8 +46,8 @@ BACK, BACK_REACH = -0.045, 0.075  # z of what rises for k and g, and how far fro
 BACK_SIDES = (0.045, 0.075)  # head units aside over which it does not
 MIDDLE = -0.24  # y about which a tongue is flattened
 UP, UP_FORWARD = 0.085, 0.025  # head units that the tip goes up to touch behind the upper teeth, and forward
-BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.080, 0.030, 0.35  # forward to between the teeth, over the lower ones, and flatter
-OUT, OUT_UP, OUT_FLAT = 0.160, 0.040, 0.40  # the same, out of the mouth
+BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.105, 0.030, 0.35  # forward to between the teeth, over the lower ones, and flatter
+OUT, OUT_UP, OUT_FLAT = 0.240, 0.040, 0.40  # the same, out of the mouth
 RISE = 0.07  # head units that its back goes up to the palate
 ROOM = 0.022  # head units between the teeth's edges from which on a tongue goes out between them unhindered
 
