@@ -16,7 +16,7 @@ def test_gestures_are_heard_in_what_is_near() -> None:
     assert 0 < likely.min() < likely.max() < 1
     likely[0, 20].sum().backward()
     assert features.grad is not None
-    reach = 2 + 2 + 2 + 1  # two convolutions of its ears, and one of its own, over 5 frames each, and neighbours
+    reach = 2 + 2 + 2 + 2  # two convolutions of its ears, one of its own, and the smoothing, over 5 frames each
     assert features.grad[0].abs().sum(-1).nonzero().flatten().tolist() == list(range(20 - reach, 21 + reach))
 
 
@@ -25,8 +25,10 @@ def test_gestures_come_and_go_as_lips_move() -> None:
     assert network.gestures is not None
     sharp, smooth = network.gestures(features).sigmoid(), network.hear_gestures(features)
     assert smooth is not None
-    assert torch.allclose(smooth[:, 1:-1], (sharp[:, :-2] + 2 * sharp[:, 1:-1] + sharp[:, 2:]) / 4, atol=1e-6)
-    assert torch.allclose(smooth[:, 0], (3 * sharp[:, 0] + sharp[:, 1]) / 4, atol=1e-6)  # before it all is as it begins
+    middle = (sharp[:, :-4] + 4 * sharp[:, 1:-3] + 6 * sharp[:, 2:-2] + 4 * sharp[:, 3:-1] + sharp[:, 4:]) / 16
+    assert torch.allclose(smooth[:, 2:-2], middle, atol=1e-6)
+    # Before it all is as it begins.
+    assert torch.allclose(smooth[:, 0], (11 * sharp[:, 0] + 4 * sharp[:, 1] + sharp[:, 2]) / 16, atol=1e-6)
 
 
 @pytest.mark.parametrize(("expects", "width"), [(True, 0), (False, 8)])

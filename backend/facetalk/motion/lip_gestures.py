@@ -11,8 +11,8 @@ from torch.nn import functional
 from facetalk.motion.audio_encoder import AudioEncoder
 
 GESTURES = ("shut", "bitten", "rounded")  # as for p, b, m; as for f, v; as for u, w. At most one at a time.
-# Lips take some 40 ms to meet or part: at 50 frames per second, what is heard of a frame is shared with its neighbours.
-MEETING = (0.25, 0.5, 0.25)
+# Lips take some 50 ms to meet or part: at 50 frames per second, what is heard of a frame is shared with its neighbours.
+MEETING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 class LipGestures(nn.Module):
