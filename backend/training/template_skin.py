@@ -183,7 +183,7 @@ def _edge_lengths(skin: SkinMesh) -> Size:
     trees = {edge: cKDTree(skin.vertices[vertices]) for edge, vertices in about.items()}
 
     def size(points: Array) -> Array:
-        return np.min([edge + GROWTH * tree.query(points)[0] for edge, tree in trees.items()], axis=0)
+        return np.asarray(np.min([edge + GROWTH * tree.query(points)[0] for edge, tree in trees.items()], axis=0))
 
     return size
 
