@@ -88,5 +88,5 @@ def test_other_faces_and_hair_are_refused(character: Character) -> None:
 
 def test_a_template_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FACETALK_TEMPLATES", str(tmp_path))
-    with pytest.raises(UserError, match="no template nobody: choose one of fine, hm08, light, or make one of a mesh"):
+    with pytest.raises(UserError, match="no template nobody: choose one of fine, hm08, light, or make one with"):
         Character.load(cast(Any, SimpleNamespace(head=None)), "nobody")
