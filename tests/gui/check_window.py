@@ -23,11 +23,11 @@ import soundfile
 import build_addon
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
-GENERATE = (100, 280)  # pixels from the sidebar's top left corner
-NEW_SEED = (244, 280)
-CHANGE_HAIR = (244, 119)
-MY_CHARACTER = (100, 319)  # the header, which opens the panel
-USE_MY_CHARACTER = (100, 376)
+GENERATE = (100, 306)  # pixels from the sidebar's top left corner
+NEW_SEED = (244, 306)
+CHANGE_HAIR = (244, 145)
+MY_CHARACTER = (100, 345)  # the header, which opens the panel
+USE_MY_CHARACTER = (100, 402)
 SECONDS = 60.0
 POINTER_SECONDS = 2.0  # Blender sees the pointer with its next redraw only, which takes long without a GPU
 
