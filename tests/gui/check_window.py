@@ -24,6 +24,7 @@ import build_addon
 from tests.service.fake_backend import CHECKOUT, write_fake_python
 
 GENERATE = (100, 306)  # pixels from the sidebar's top left corner
+GENERATE_AS_CHARACTER = (100, 353)  # below the reason why it has no face to choose
 NEW_SEED = (244, 306)
 CHANGE_HAIR = (244, 145)
 MY_CHARACTER = (100, 345)  # the header, which opens the panel
@@ -130,7 +131,7 @@ def check_character(window: Window) -> None:
     window.choose("form", "compact")
     window.picture("compact")
     window.choose("form", "rig")
-    window.click(GENERATE)
+    window.click(GENERATE_AS_CHARACTER)
     window.wait("it performs in its place", lambda: window.characters() == {"Suzanne": False})
     window.wait("as a take", lambda: window.takes().get("line take 3", False))
     window.press("ctrl+z")
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="for the pictures (a temporary one)")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="facetalk-gui-"))
-    write_fake_python(folder, side=60, motion_steps=30, motion_step_seconds=0.1, batch_seconds=0.05)
+    write_fake_python(folder, side=60, motion_steps=60, motion_step_seconds=0.1, batch_seconds=0.05)
     soundfile.write(folder / "line.wav", np.sin(np.linspace(0, 3000, 32000)), 16000)
     window = Window(arguments.blender, folder)
     try:
@@ -168,7 +169,7 @@ def main() -> None:
         window.click(GENERATE)
         time.sleep(2.0)
         window.press("Escape")
-        time.sleep(5.0)  # more than the take would have needed
+        time.sleep(8.0)  # more than the take would have needed
         window.wait("escape leaves nothing", lambda: (len(window.takes()), len(window.hair())) == (2, 2))
         check_character(window)
     finally:
