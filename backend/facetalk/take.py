@@ -95,9 +95,7 @@ def require_style(style: str | None, styles: Sequence[str]) -> None:
     Raises:
         UserError: there is no such style.
     """
-    if style is not None and style not in styles:
-        known = f"choose one of {', '.join(styles)}" if styles else "this motion model knows none, leave it out"
-        raise UserError(f"There is no style {style}: {known}.")
+    _require_one_of("style", style, styles, "this motion model knows none, leave it out")
 
 
 def require_hair(hair: str | None, styles: Sequence[str]) -> None:
@@ -110,8 +108,7 @@ def require_hair(hair: str | None, styles: Sequence[str]) -> None:
     Raises:
         UserError: there is no such style.
     """
-    if hair is not None and hair not in (BALD, *styles):
-        raise UserError(f"There is no hair style {hair}: choose one of {', '.join((BALD, *styles))}.")
+    _require_one_of("hair style", hair, (BALD, *styles))
 
 
 def require_template(template: str | None, templates: Sequence[str]) -> None:
@@ -124,9 +121,7 @@ def require_template(template: str | None, templates: Sequence[str]) -> None:
     Raises:
         UserError: there is no such template.
     """
-    if template is not None and template not in templates:
-        known = f"choose one of {', '.join(templates)}, or make it" if templates else "make it first"
-        raise UserError(f"There is no template {template}: {known}.")
+    _require_one_of("template", template, templates, "make it first", besides=", or make it")
 
 
 def require_head(head: str | None, heads: Sequence[str]) -> None:
@@ -139,9 +134,14 @@ def require_head(head: str | None, heads: Sequence[str]) -> None:
     Raises:
         UserError: there is no such head.
     """
-    if head is not None and head not in heads:
-        known = f"choose one of {', '.join(heads)}" if heads else "import one first"
-        raise UserError(f"There is no imported head {head}: {known}.")
+    _require_one_of("imported head", head, heads, "import one first")
+
+
+def _require_one_of(what: str, wish: str | None, names: Sequence[str], if_none: str = "", besides: str = "") -> None:
+    """Check a wish for one of the ``names``; ``if_none`` says what to do where there are none."""
+    if wish is not None and wish not in names:
+        known = f"choose one of {', '.join(names)}{besides}" if names else if_none
+        raise UserError(f"There is no {what} {wish}: {known}.")
 
 
 def require_form(form: str) -> None:

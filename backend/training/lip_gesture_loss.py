@@ -17,7 +17,7 @@ ROUNDED = (0.12, 0.32)
 
 def true_gestures(codes: Tensor, space: CodeSpace) -> Tensor:
     """How far each gesture is made, 0 to 1, in codes ``[B, T, E]``: ``[B, T, G]`` in the order of ``GESTURES``."""
-    weights = codes @ torch.linalg.pinv(space.rig_to_code)
+    weights = codes @ space.code_to_rig
     bitten = _reached(_control(weights, "mouthRollLower"), *ROLLED_IN)
     bitten = bitten * _reached(_control(weights, "mouthUpperUp"), *TEETH_SHOWN)
     # A mouth that bites is all but shut in height.

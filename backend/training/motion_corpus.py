@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -143,6 +144,11 @@ class CodeSpace:
         rest = bundle.tensor("points_rest", (9, 3)).float()
         distance = bundle.tensor("eye_distance", ()).float()
         return cls(rig_to_code, _measures(to_points) / distance, _measures(rest) / distance)
+
+    @cached_property
+    def code_to_rig(self) -> Tensor:
+        """``[E, R]``: the least rig weights of codes are ``codes @ code_to_rig``."""
+        return torch.linalg.pinv(self.rig_to_code)
 
     def measures(self, codes: Tensor) -> Tensor:
         """``MEASURES`` ``[..., 4]`` of codes ``[..., E]``, over the distance of the outer eye corners."""
