@@ -50,6 +50,8 @@ EMOTIONS: dict[str, dict[str, float]] = {
     "disgust": {"noseSneer": 0.9, "mouthUpperUp": 0.6, "browDown": 0.4, "mouthFrown": 0.4, "cheekSquint": 0.4},
     "contempt": {"mouthDimple_L": 0.8, "mouthSmile_L": 0.4, "eyeSquint": 0.2},
 }
+# Seldom drawn, and hard: in training, this share of the poses has them at least at this weight.
+HARD_POSES = (("eyeBlink", 1.0, 0.2), ("mouthRollLower", 0.6, 0.08), ("mouthRollUpper", 0.6, 0.08))
 GAZE = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
 
 
@@ -123,8 +125,17 @@ def _set(row: Array, name: str, amount: float, generator: np.random.Generator) -
         row[RIG_CONTROLS.index(f"{name}_{side}")] = np.clip(amount * generator.uniform(0.85, 1.15), 0.0, 1.0)
 
 
+def harden(weights: Array, generator: np.random.Generator) -> None:
+    """Turn some of the poses ``[N, R]`` into full blinks and rolled lips, whatever else they are, in place."""
+    for name, least, share in HARD_POSES:
+        for number in np.flatnonzero(generator.random(len(weights)) < share):
+            _set(weights[number], name, generator.uniform(least, 1.0), generator)
+
+
 SKIN_OFFSETS = (-0.004, 0.016)  # head units off the skin: brows ride there
 HELD_OUT_EVERY = 10  # of the draws of expressions, every tenth is never trained on
+RIM_WEIGHT = 2.0  # of points of the rims of lips and lids, as a multiple of what they count in codes
+VIEWS = 3  # choices of points for which a head is posed once: posing takes twice as long as a step of training
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,16 @@ class ExpressionCase:
     linear_fields: Tensor
 
 
+@dataclass(frozen=True)
+class _PosedIdentity:
+    """An identity by number in poses ``[T, R]``, and how far vertices go, at rest and there ``[1 + T, V, 3]``."""
+
+    seed: int
+    index: int
+    weights: Array
+    displacement: Array
+
+
 class ExpressionCases:
     """Draws random identities in random poses."""
 
@@ -172,32 +193,44 @@ class ExpressionCases:
         self.part = part_of_vertex(heads, len(self.mean))
         self.usable = np.flatnonzero((self.part >= 0) & (layout.importance > 0.0))
         importance = layout.importance[self.usable]
-        self.weight = np.sqrt(importance / importance.min())
+        on_rims = np.isin(self.usable, np.concatenate([rims.vertices.flatten() for rims in layout.rims.values()]))
+        self.weight = np.sqrt(importance / importance.min()) * np.where(on_rims, RIM_WEIGHT, 1.0)
         self.chance = self.weight / self.weight.sum()
         self.codes = [identity_code(index) for index in range(counts.identities)]
         self.calibrations = [heads.calibrate(code) for code in self.codes]
+        self._latest: _PosedIdentity | None = None
 
     def train(self, number: int) -> ExpressionCase:
         """The ``number``-th case to train on."""
-        seed = number + number // (HELD_OUT_EVERY - 1) + 1  # leaves out the multiples of ten
-        return self._draw(seed, 0, self.counts.identities - self.counts.held_out)
+        draw, view = divmod(number, VIEWS)
+        seed = draw + draw // (HELD_OUT_EVERY - 1) + 1  # leaves out the multiples of ten
+        if self._latest is None or self._latest.seed != seed:
+            self._latest = self._pose(seed, range(self.counts.identities - self.counts.held_out), hard=True)
+        return self._see(self._latest, view)
 
     def held_out(self, number: int) -> ExpressionCase:
         """The ``number``-th case of identities and expressions never trained on."""
         first = self.counts.identities - self.counts.held_out
-        return self._draw(number * HELD_OUT_EVERY, first, self.counts.identities)
+        return self._see(self._pose(number * HELD_OUT_EVERY, range(first, self.counts.identities), hard=False), 0)
 
-    def _draw(self, seed: int, first: int, end: int) -> ExpressionCase:
+    def _pose(self, seed: int, identities: range, hard: bool) -> _PosedIdentity:
         generator = np.random.default_rng([seed, 1])
-        index = int(generator.integers(first, end))
+        index = int(generator.integers(identities.start, identities.stop))
         code, calibration = self.codes[index], self.calibrations[index]
         weights = sample_rig_weights(generator, self.counts.poses)
+        if hard:
+            harden(weights, generator)
         rest = np.zeros((1, len(RIG_CONTROLS)))
         posed = self.heads.pose(code, calibration, np.concatenate([rest, weights]))
-        canonical = self.heads.canonical(code, calibration)
+        return _PosedIdentity(seed, index, weights, posed - self.heads.canonical(code, calibration))
+
+    def _see(self, head: _PosedIdentity, view: int) -> ExpressionCase:
+        """A posed identity at random points."""
+        generator = np.random.default_rng([head.seed, 2, view])
+        code, calibration = self.codes[head.index], self.calibrations[head.index]
         rows = generator.choice(len(self.usable), self.counts.points, p=self.chance)
         vertices = self.usable[rows]
-        displacement = posed[:, vertices] - canonical[vertices]
+        displacement = head.displacement[:, vertices]
         controls = self.heads.linear_controls(code, calibration, vertices)
         linear = np.tensordot(self.code_to_rig, controls, axes=1)
         off_skin = (self.part[vertices] == 0) & (generator.random(len(vertices)) < 0.3)
@@ -207,7 +240,7 @@ class ExpressionCases:
             points=as_tensor(self.mean[vertices] + offset[:, None] * self.normals[vertices]),
             parts=torch.from_numpy(self.part[vertices]),
             weight=as_tensor(self.weight[rows]),
-            expressions=as_tensor(weights @ self.rig_to_code),
+            expressions=as_tensor(head.weights @ self.rig_to_code),
             displacement=as_tensor(displacement[1:]),
             linear_fields=as_tensor(np.concatenate([displacement[:1], linear])),
         )
