@@ -2,8 +2,8 @@
 
     python -m training.fit_recordings --data GRID_S1 --output work/grid_corpus
 
-The face is captured as `facetalk fit` does it. The tongue, which no camera sees, and the lower lip on the teeth, which
-landmarks do not show, follow the articulation model for the phones that are heard. See "Real lips" in
+The face is captured as `facetalk fit` does it. The tongue, which no camera sees, and what lips do for it and on the
+teeth, which landmarks do not show, follow the articulation model for the phones that are heard. See "Real lips" in
 ``docs/training.md``.
 """
 
@@ -29,12 +29,12 @@ from facetalk.speech.speech_encoder import load_encoder
 from facetalk.topology.template import Template
 from training import augmentation, tongue_motion
 from training.aligned_recordings import load_sentences
-from training.bitten_lips import bite
 from training.corpus_writer import Recorded, require_new, write_corpus
 from training.lip_contact import contact
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
 from training.tracked_recordings import Recordings, load_recordings
+from training.unseen_lips import bite, make_room
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def fit_faces(recordings: Recordings, head: FittedHead) -> FloatArray:
 
 
 def move_unseen(weights: FloatArray, names: list[str], sentences: Mapping[str, Sequence[Phone]]) -> int:
-    """Let tongues, and lower lips on teeth, do what the articulation model has them do for what was said, in place.
+    """Let tongues, and lips on teeth and about tongues, do what the articulation model has them do, in place.
 
     Args:
         weights: ``[clips, frames, R]``.
@@ -106,6 +106,7 @@ def move_unseen(weights: FloatArray, names: list[str], sentences: Mapping[str, S
         weights[place] = bite(weights[place], contact(phones, times).bite)
         for control, curve in tongue_motion.weights(phones, times, PRECISION).items():
             weights[place, :, RIG_CONTROLS.index(control)] = np.clip(curve, 0.0, 1.0)
+        weights[place] = make_room(weights[place])
     return len(aligned)
 
 

@@ -67,7 +67,7 @@ def resume(training: MotionTraining, folder: Path) -> bool:
 def begin_from(training: MotionTraining, folder: Path) -> None:
     """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
 
-    Ears, contact and expectation are learned anew in the first phases; normalisation is that of this run's data.
+    Ears, gestures and expectation are learned anew in the first phases; normalisation is that of this run's data.
 
     Raises:
         UserError: the folder holds no checkpoint.
@@ -82,7 +82,7 @@ def begin_from(training: MotionTraining, folder: Path) -> None:
     if training.network.expectation is not None:
         # The answer of a decoder without expectation is all of the motion, not a correction of it.
         leaves = () if "expectation.context.weight" in given else ("leave.",)
-        anew = ("audio.", "contact.", "expectation.", *leaves)
+        anew = ("audio.", "gestures.", "expectation.", *leaves)
     own = training.network.state_dict()
     fitting = {
         name: each

@@ -1,14 +1,16 @@
-"""Lower lips on upper teeth, where landmarks show no more than a mouth that is all but shut.
+"""What lips do for a phone that is heard, where landmarks do not show it.
 
 Trackers follow the lips' outlines. For f and v the lower lip is rolled in under the teeth, and what they see of it is
 a narrow mouth like that of p: a fit shuts it. Where such a phone is heard the mouth is articulated anew on the jaw
-and at the width that were seen.
+and at the width that were seen. For θ and ð the tongue, which they do not see at all, lies between the teeth, where
+lips must leave it room.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.lip_geometry import RESPONSE, Contact, Curve, lip_weights, mouth_size
+from training.postures import DENTAL_ROOM
 from training.rig import RIG_CONTROLS
 
 FloatArray = NDArray[np.float64]
@@ -32,4 +34,20 @@ def bite(weights: FloatArray, biting: Curve) -> FloatArray:
         control = name[:-2] if name.endswith(("_L", "_R")) else name
         if control in RESPONSE and control not in WORN:
             result[:, column] += share * (np.clip(bitten.get(control, nothing), 0.0, 1.0) - weights[:, column])
+    return result
+
+
+def make_room(weights: FloatArray) -> FloatArray:
+    """Rig weights ``[T, R]`` whose lips leave the tongue room where it is between the teeth: less shut, then parted."""
+    result = weights.copy()
+    seen = {name: weights[:, column] for column, name in enumerate(RIG_CONTROLS)}
+    missing = seen["tongueBetweenTeeth"] * np.maximum(DENTAL_ROOM - mouth_size(seen).height, 0.0)
+    closing = -RESPONSE["mouthClose"].height
+    opened = np.minimum(seen["mouthClose"], missing / closing)
+    result[:, RIG_CONTROLS.index("mouthClose")] -= opened
+    parting = ("mouthUpperUp", "mouthLowerDown")
+    apart = (missing - closing * opened) / sum(RESPONSE[name].height for name in parting)
+    for column, name in enumerate(RIG_CONTROLS):
+        if name.startswith(parting):
+            result[:, column] += apart
     return result

@@ -1,12 +1,13 @@
-"""Faces that were tracked with shut lips where the lower one was on the teeth."""
+"""Faces that were tracked with shut lips where the lower one was on the teeth, or the tongue between them."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.bitten_lips import FAR, bite
 from training.lip_geometry import BITE, BITE_RISE, SEAL, mouth_size
+from training.postures import DENTAL_ROOM
 from training.rig import RIG_CONTROLS
+from training.unseen_lips import FAR, bite, make_room
 
 FRAMES = 10
 
@@ -50,3 +51,16 @@ def test_a_mouth_wide_open_was_misheard() -> None:
     tracked = face(jawOpen=0.6)
     assert measured(tracked)[0] > FAR
     np.testing.assert_array_equal(bite(tracked, np.ones(FRAMES)), tracked)
+
+
+def test_lips_leave_the_tongue_room() -> None:
+    tracked = face(jawOpen=0.12, mouthClose=0.1, tongueBetweenTeeth=1.0)
+    assert measured(tracked)[0] < 0.5 * DENTAL_ROOM
+    parted = make_room(tracked)
+    assert measured(parted)[0] == pytest.approx(DENTAL_ROOM)
+    assert parted[-1, RIG_CONTROLS.index("mouthClose")] < 0.1
+
+
+def test_lips_stay_where_there_is_room_or_no_tongue() -> None:
+    for still in (face(jawOpen=0.3, tongueBetweenTeeth=1.0), face(jawOpen=0.12, mouthClose=0.12)):
+        np.testing.assert_array_equal(make_room(still), still)
