@@ -33,6 +33,7 @@ from training.corpus_writer import Recorded, require_new, write_corpus
 from training.lip_contact import contact
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
+from training.thinned_blinks import thin_blinks
 from training.tracked_recordings import Recordings, load_recordings
 from training.unseen_lips import bite, make_room
 
@@ -220,7 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
         head = FittedHead(model, template, model.identity("average"), MAPPED)
         speech = options.speech or presets.preset(presets.SPEECH_ENCODER)
         encoder = load_encoder(speech, torch.device("cpu"))
-        weights = fit_faces(recordings, head)
+        weights = thin_blinks(fit_faces(recordings, head), RATE, np.random.default_rng(options.seed))
         sentences = {each.name: each.phones for each in load_sentences(options.data)}
         log.info(
             "%d of %d sentences move tongues, too", move_unseen(weights, recordings.names, sentences), len(weights)

@@ -89,12 +89,20 @@ def _require_inside(edited: range, frames: int, poses: Mapping[int, Tensor]) -> 
 
 
 def _border_offsets(error: Tensor, inside: slice) -> Tensor:
-    """What fades the error of ``[T, E]`` at the last frames before and after a range out into it, ``[T, E]``."""
+    """What fades the error of ``[T, E]`` at the last frames before and after a range out into it, ``[T, E]``.
+
+    It leaves as fast as it was changing (a cubic Hermite spline): a border is seen by its jerk before its jump.
+    """
     frame = torch.arange(len(error), device=error.device)
     offsets = torch.zeros_like(error)
-    for border, distance in ((inside.start - 1, frame - inside.start), (inside.stop, inside.stop - 1 - frame)):
-        if 0 <= border < len(error):
-            offsets += error[border] * _fading(distance + 1.0)[:, None]
+    sides = ((inside.start - 1, -1, frame - inside.start), (inside.stop, 1, inside.stop - 1 - frame))
+    for border, outwards, distance in sides:
+        if not 0 <= border < len(error):
+            continue
+        before = min(max(border + outwards, 0), len(error) - 1)
+        share = ((distance + 1.0) / (BORDER + 1.0)).clamp(0.0, 1.0)[:, None]
+        speed = (BORDER + 1.0) * (error[border] - error[before])
+        offsets += error[border] * _fading(distance + 1.0)[:, None] + speed * share * (1.0 - share) ** 2
     return offsets
 
 
