@@ -20,6 +20,7 @@ from training.template_detail import Detail
 from training.template_paint import paint_skin
 from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settled
 from training.tongue_sheet import apart, tongue_of
+from training.tooth_contacts import touching
 from training.tooth_crowns import tooth_crowns
 from training.training_heads import BROWS, PARTS
 from training.untangling import untangled
@@ -116,7 +117,8 @@ def _teeth(head: Head, fit: SkinFit, row: str, sides: tuple[int, int]) -> tuple[
     # Deep between two teeth there is no surface to lie on, and nothing to be seen.
     quads = quads[(np.linalg.norm(landed - vertices, axis=1) < CREVICE)[quads].all(axis=1)]
     used, compact = np.unique(quads, return_inverse=True)
-    return untangled(vertices[used], compact.reshape(-1, 4)), compact.reshape(-1, 4)
+    quads = compact.reshape(-1, 4)
+    return touching(untangled(vertices[used], quads), quads, row == "upper_teeth"), quads
 
 
 def _average_surface(head: Head, part: str) -> Surface:
