@@ -1,7 +1,18 @@
 import pytest
 import torch
 
-from facetalk.head.eyes import GAZE_DEGREES, LID_FILM, LID_THICKNESS, PUPIL_GAIN, UPPER_LID_AHEAD, Eye, eye, sphere
+from facetalk.head.eyes import (
+    GAZE_DEGREES,
+    LID_FILM,
+    LID_THICKNESS,
+    PUPIL_GAIN,
+    REST_OUT_DEGREES,
+    UPPER_LID_AHEAD,
+    Eye,
+    eye,
+    rotations,
+    sphere,
+)
 
 CENTRE, RADIUS = torch.tensor([0.1, 0.2, 0.0]), 0.05
 CONTROLS = (
@@ -23,7 +34,12 @@ def left_eye(points: torch.Tensor, on_ball: bool = True, upper: torch.Tensor | N
     kind = torch.full((len(points),), on_ball)
     rig, parts = (CONTROLS, torch.eye(5)), (kind, ~kind)
     upper = torch.zeros(len(points)) if upper is None else upper
-    return eye("L", ball(), torch.tensor([0.0, 0.0, 1.0]), rig, points, parts, RIMS, upper)
+    return eye("L", ball(), rotation(REST_OUT_DEGREES) @ torch.tensor([0.0, 0.0, 1.0]), rig, points, parts, RIMS, upper)
+
+
+def rotation(degrees: float) -> torch.Tensor:
+    """To the subject's left ``[3, 3]``."""
+    return rotations(torch.zeros(1), torch.deg2rad(torch.tensor([degrees])))[0]
 
 
 def posed(points: torch.Tensor, **weights: float) -> torch.Tensor:
@@ -39,8 +55,18 @@ def test_a_sphere_is_found() -> None:
     assert radius.item() == pytest.approx(RADIUS, abs=1e-5)
 
 
-def test_at_rest_an_eyeball_is_where_it_was() -> None:
+def test_at_rest_an_eyeball_is_where_it_was_if_it_looked_ahead() -> None:
     assert torch.allclose(posed(ball()), ball(), atol=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [-4.0, 6.0])
+def test_at_rest_an_eyeball_looks_ahead_wherever_it_looked_in_canonical_pose(degrees: float) -> None:
+    middle = torch.tensor([0.0, 0.0, 1.1 * RADIUS])
+    cornea = middle + 0.003 * torch.tensor([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])
+    scan = torch.cat([ball(), CENTRE + cornea @ rotation(REST_OUT_DEGREES + degrees).T])
+    looks = posed(scan)[-4:].mean(dim=0) - CENTRE
+    aside = torch.rad2deg(torch.atan2(looks[0], looks[2])).item()
+    assert aside == pytest.approx(REST_OUT_DEGREES, abs=1.0)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +82,9 @@ def test_the_left_eye_looks_where_it_should_and_stays_a_ball(control: str, axis:
 
 
 def test_a_pupil_widens_on_the_ball() -> None:
-    rim = CENTRE + RADIUS * torch.tensor([[0.15, 0.0, (1 - 0.15**2) ** 0.5]])
-    wide = posed(rim, PupilDilate=1.0)[0] - CENTRE
+    turn = rotation(REST_OUT_DEGREES)
+    rim = CENTRE + RADIUS * torch.tensor([[0.15, 0.0, (1 - 0.15**2) ** 0.5]]) @ turn.T
+    wide = (posed(rim, PupilDilate=1.0)[0] - CENTRE) @ turn
     assert wide.norm().item() == pytest.approx(RADIUS, abs=1e-6)
     assert 1.0 + 0.8 * PUPIL_GAIN < wide[0].item() / (0.15 * RADIUS) < 1.0 + PUPIL_GAIN
 

@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 SIDES = ("L", "R")  # of the subject, as rig controls are named
 GAZE_DEGREES = 25.0  # turn at eyeLook* weight 1
+# An eye's axis points this far outwards when a face looks at someone: pupils lie beside the line of sight (angle kappa,
+# 4 to 5 degrees), less what both eyes turn in for a listener a metre away. Scans are 3 to 9 degrees off, each its own.
+REST_OUT_DEGREES = 2.5
 PUPIL_DEGREES, IRIS_DEGREES = 11.0, 29.0  # as seen from the eyeball's middle, about the gaze
 PUPIL_GAIN = 0.6  # a pupil at weight 1 is this much wider
 LID_FILM = 0.0014  # head units kept between lid and eyeball
@@ -21,6 +25,8 @@ LID_THICKNESS, FLATTEST = 0.008, 0.3  # head units off the ball up to which lids
 UPPER_LID_AHEAD = 0.0016  # head units by which the upper lid's film is thicker: it shuts a little over the lower one
 REACH = 1.5  # radii from the eyeball's middle within which skin may come to touch it
 SOCKET, FRONT = 0.0, 0.15  # radii in front of the middle where the socket ends and where lids begin
+CORNEA = 0.5  # of a cornea's bulge: what is further out is its middle
+LEAST_BULGE = 1e-5  # square head units, far less than any cornea has
 ENOUGH = 50  # points on a ball that give away where it is
 STEEPEST = 0.95  # of the ball's radius aside, beyond which pushing straight ahead would fling a point
 
@@ -33,7 +39,8 @@ class Eye:
         centre: ``[3]``, head units.
         radius: of the ball.
         cornea: how far it bulges at the gaze.
-        gaze: unit direction in which it looks at rest ``[3]``.
+        gaze: unit direction in which it looks in canonical pose ``[3]``.
+        ahead: turns it from there to where it looks at rest ``[3, 3]``.
         code_to_eye: maps codes to the weights of looking down, up, in, out and of the pupil ``[E, 5]``.
         inward: the sign of x towards the nose.
         ball: indices of the points on the ball ``[B]``.
@@ -46,6 +53,7 @@ class Eye:
     radius: Tensor
     cornea: Tensor
     gaze: Tensor
+    ahead: Tensor
     code_to_eye: Tensor
     inward: float
     ball: Tensor
@@ -103,7 +111,7 @@ class Eye:
         """How the ball is turned ``[T, 3, 3]``, and how wide the pupil is ``[T]``."""
         down, up, inwards, outwards, pupil = (expressions @ self.code_to_eye).unbind(dim=-1)
         angle = math.radians(GAZE_DEGREES)
-        return rotations(angle * (down - up), angle * self.inward * (inwards - outwards)), pupil
+        return rotations(angle * (down - up), angle * self.inward * (inwards - outwards)) @ self.ahead, pupil
 
     def _pupil_slide(self, shape: Tensor) -> Tensor:
         """How far points ``[B, 3]`` about the middle slide when the pupil is at its widest; the iris gives way."""
@@ -129,7 +137,7 @@ def eye(
     Args:
         side: ``L`` or ``R``.
         shell: points of its ball's surface ``[M, 3]``.
-        gaze: unit direction at rest ``[3]``.
+        gaze: unit direction in canonical pose of an eye without a cornea ``[3]``.
         rig: names of the rig controls, and the map from codes to their weights ``[E, R]``.
         points: canonical points ``[N, 3]``.
         parts: which points are eyeball, and which are skin ``[N]``, bool.
@@ -143,21 +151,42 @@ def eye(
     own = points[parts[0] & ((points - centre).norm(dim=1) < REACH * radius)]
     if len(own) >= ENOUGH:  # the points themselves say best where their ball is
         centre, radius = sphere(own)
+    seen = own if len(own) >= ENOUGH else shell
     off = (points - centre).norm(dim=1) - radius
     near = off < (REACH - 1.0) * radius
     lids = (parts[1] & near & (off > -BEHIND_LIDS)).nonzero()[:, 0]
+    cornea = (seen - centre).norm(dim=1).amax().sub(radius).clamp(min=0.0)
+    inward = -1.0 if side == "L" else 1.0
+    looks = _looking(seen - centre, radius + CORNEA * cornea, gaze)
     return Eye(
         centre=centre,
         radius=radius,
-        cornea=((own if len(own) >= ENOUGH else shell) - centre).norm(dim=1).amax().sub(radius).clamp(min=0.0),
-        gaze=gaze,
+        cornea=cornea,
+        gaze=looks,
+        ahead=_turned_ahead(looks, inward),
         code_to_eye=code_to_rig[:, [list(controls).index(name) for name in names]],
-        inward=-1.0 if side == "L" else 1.0,
+        inward=inward,
         ball=(parts[0] & near).nonzero()[:, 0],
         lids=lids,
         films=_films(off[lids], upper[lids]),
         rim_films=_films((rims.flatten(0, 1) - centre).norm(dim=1) - radius, of_rims),
     )
+
+
+def _looking(shape: Tensor, radius: Tensor, otherwise: Tensor) -> Tensor:
+    """Where a ball looks ``[3]``: the middle of what of it, about its centre ``[M, 3]``, is beyond a radius.
+
+    A ball that bulges nowhere looks ``otherwise``.
+    """
+    beyond = (shape.norm(dim=1, keepdim=True) - radius).clamp(min=0.0)
+    return functional.normalize((beyond * shape).sum(dim=0) + LEAST_BULGE * otherwise, dim=0)
+
+
+def _turned_ahead(gaze: Tensor, inward: float) -> Tensor:
+    """Turns an eye ``[3, 3]`` sideways from a gaze ``[3]`` to where it looks at rest."""
+    outwards = torch.atan2(gaze[0], gaze[2])
+    yaw = -inward * math.radians(REST_OUT_DEGREES) - outwards
+    return rotations(torch.zeros_like(yaw)[None], yaw[None])[0]
 
 
 def _films(off: Tensor, upper: Tensor) -> Tensor:
