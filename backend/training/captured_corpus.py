@@ -14,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facetalk import presets
@@ -23,9 +22,9 @@ from facetalk.capture.captured_take import CapturedTake
 from facetalk.capture.performance import RATE
 from facetalk.clip import SAMPLE_RATE, load_clip
 from facetalk.errors import UserError
-from facetalk.speech.speech_encoder import load_encoder
 from training.corpus_writer import Recorded, require_new, write_corpus
 from training.rig import RIG_CONTROLS
+from training.speech_option import add_speech_option, chosen_encoder
 
 log = logging.getLogger(__name__)
 
@@ -137,16 +136,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--voice", help="who speaks (default: the folder's name)")
     parser.add_argument("--language", default="unknown", help="such as en")
     parser.add_argument("--attribution", help="a line that every model trained on these recordings will carry")
-    parser.add_argument(
-        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
-    )
+    add_speech_option(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         require_new(options.output)
         name = options.voice or options.folder.resolve().name
         lines = recorded_lines(options.folder, options.head or presets.preset(presets.HEAD), name, options.language)
-        encoder = load_encoder(options.speech or presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
+        encoder = chosen_encoder(options.speech)
         write_corpus(options.output, lines, encoder, [options.attribution or f"recordings of {name}"])
     except UserError as error:
         log.error("%s", error)

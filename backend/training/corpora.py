@@ -15,17 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from facetalk import presets
 from facetalk.errors import UserError
 from facetalk.speech.feature_kind import FeatureKind
-from facetalk.speech.speech_encoder import feature_kind, load_encoder
+from facetalk.speech.speech_encoder import feature_kind
 from training.corpus_assembly import assemble
 from training.corpus_table import corpus_table
 from training.face_layer import add_faces
 from training.feature_layer import Encoder, add_features, settle_speech
 from training.speech_layer import Share, add_speech
+from training.speech_option import add_speech_option, chosen_encoder, speech_folder
 from training.voice_catalogue import CATALOGUE
 
 LAYERS = ("speech", "features", "faces")
@@ -98,9 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--copies", type=int, default=1, help="of every sentence, each altered anew (default 1)")
     parser.add_argument("--layers", nargs="+", choices=LAYERS, default=LAYERS, help="what to work on (default all)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another corpus (default 0)")
-    parser.add_argument(
-        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
-    )
+    add_speech_option(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
@@ -108,14 +104,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(corpus_table(options.folder) + "\n")
             return
         shares = chosen_shares(options.voices, options.minutes)
-        folder = options.speech or presets.preset(presets.SPEECH_ENCODER)
         build_corpus(
             options.folder,
             shares,
             options.copies,
             options.seed,
-            feature_kind(folder),
-            lambda: load_encoder(folder, torch.device("cpu")),
+            feature_kind(speech_folder(options.speech)),
+            lambda: chosen_encoder(options.speech),
             options.layers,
         )
     except UserError as error:

@@ -25,7 +25,6 @@ from facetalk.capture.performance import MAPPED, RATE, capture
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.head.head import Head
-from facetalk.speech.speech_encoder import load_encoder
 from facetalk.topology.template import Template
 from training import augmentation, tongue_motion
 from training.aligned_recordings import load_sentences
@@ -33,6 +32,7 @@ from training.corpus_writer import Recorded, require_new, write_corpus
 from training.lip_contact import contact
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
+from training.speech_option import add_speech_option, chosen_encoder
 from training.thinned_blinks import thin_blinks
 from training.tracked_recordings import Recordings, load_recordings
 from training.unseen_lips import bite, make_room
@@ -209,9 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--copies", type=int, default=COPIES, help="joined and altered copies of every sentence")
     parser.add_argument("--seed", type=int, default=0, help="of every draw")
-    parser.add_argument(
-        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
-    )
+    add_speech_option(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -219,8 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         recordings = load_recordings(options.data)
         model, template = Head.load(options.head, torch.device("cpu")), Template.load(presets.preset(presets.TOPOLOGY))
         head = FittedHead(model, template, model.identity("average"), MAPPED)
-        speech = options.speech or presets.preset(presets.SPEECH_ENCODER)
-        encoder = load_encoder(speech, torch.device("cpu"))
+        encoder = chosen_encoder(options.speech)
         weights = thin_blinks(fit_faces(recordings, head), RATE, np.random.default_rng(options.seed))
         sentences = {each.name: each.phones for each in load_sentences(options.data)}
         log.info(

@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from facetalk import presets
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
-from facetalk.speech.speech_encoder import load_encoder
 from training.articulation import articulate
 from training.augmentation import hum
 from training.corpus_writer import Recorded, require_new, write_corpus
 from training.phones import PAUSE, Phone
 from training.speaking_style import SpeakingStyle
+from training.speech_option import add_speech_option, chosen_encoder
 from training.upper_face import FRAME_RATE
 
 LINES = 150
@@ -96,14 +94,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--seed", type=int, default=0, help="of every draw")
-    parser.add_argument(
-        "--speech", type=Path, metavar="FOLDER", help="speech encoder, such as wav2vec2's (default: the embedded one)"
-    )
+    add_speech_option(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         require_new(options.output)
-        encoder = load_encoder(options.speech or presets.preset(presets.SPEECH_ENCODER), torch.device("cpu"))
+        encoder = chosen_encoder(options.speech)
         write_corpus(options.output, still_lines(options.lines, options.seed), encoder, SOURCES)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
