@@ -17,10 +17,10 @@ FALL_OFF = 0.02  # head units over which the loss cares less and less
 class ShapeStage:
     """L1 of the signed distance, weighted to the surface; every sample speaks of one channel."""
 
-    def __init__(
-        self, name: str, network: AnchoredNetworks, samples: ShapeSamples, points: int, device: torch.device
-    ) -> None:
-        self.name, self.network, self.count, self.device = name, network, points, device
+    name = "shape"
+
+    def __init__(self, network: AnchoredNetworks, samples: ShapeSamples, points: int, device: torch.device) -> None:
+        self.network, self.count, self.device = network, points, device
         self.points = torch.from_numpy(samples.points).to(device)
         self.channel = torch.from_numpy(samples.channel).to(device)
         self.distance = torch.from_numpy(samples.distance).to(device)

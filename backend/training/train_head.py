@@ -1,9 +1,9 @@
 """Train the neural head: ``python -m training.train_head --data DATA/ict_facekit --output BUNDLE``.
 
-Four networks, each trained on its own: the identity warp and the expression field on vertex correspondence, which these
-heads have for free; the shape of the mean head's parts and of the hair styles on signed distances. They may train at
-once in processes of their own (``--stages``). Every stage checkpoints every minute and resumes with the same command;
-the bundle is written when no stage is left, or from the latest checkpoints with ``--export-only``.
+Three networks, each trained on its own: the identity warp and the expression field on vertex correspondence, which
+these heads have for free; the shape of the mean head's parts on signed distances. Hair is measured, not trained. They
+may train at once in processes of their own (``--stages``). Every stage checkpoints every minute and resumes with the
+same command; the bundle is written when no stage is left, or from the latest checkpoints with ``--export-only``.
 """
 
 import argparse
@@ -45,10 +45,10 @@ Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 
-STAGES = ("warp", "shape", "hair", "expression")
+STAGES = ("warp", "shape", "expression")
 RECIPES = {  # minutes of each stage
-    "cpu": {"warp": 45.0, "shape": 20.0, "hair": 20.0, "expression": 68.0},
-    "gpu": {"warp": 5.0, "shape": 4.0, "hair": 3.0, "expression": 6.0},
+    "cpu": {"warp": 45.0, "shape": 20.0, "expression": 68.0},
+    "gpu": {"warp": 5.0, "shape": 4.0, "expression": 6.0},
 }
 
 
@@ -64,7 +64,6 @@ class HeadTrainingSettings:
     learning_rate: float = 4e-3
     skin_samples: SampleCounts = field(default_factory=lambda: SampleCounts(500_000, 60_000))
     part_samples: SampleCounts = field(default_factory=lambda: SampleCounts(80_000, 40_000))
-    hair_samples: SampleCounts = field(default_factory=lambda: SampleCounts(250_000, 50_000))
     warp_points: int = 2048
     warp_identities: int = 16
     shape_points: int = 8192
@@ -73,10 +72,8 @@ class HeadTrainingSettings:
     cases_per_step: int = 1
     anchors: int = 64
     shape_anchors: int = 128
-    hair_anchors: int = 160
     warp_hidden: int = 64
     shape_hidden: int = 64
-    hair_hidden: int = 96
     expression_hidden: int = 64
 
 
@@ -109,8 +106,8 @@ class HeadTraining:
 
     def _config(self) -> dict[str, Any]:
         settings = self.settings
-        anchors = ("anchors", "shape_anchors", "hair_anchors")
-        widths = ("warp_hidden", "shape_hidden", "hair_hidden", "expression_hidden")
+        anchors = ("anchors", "shape_anchors")
+        widths = ("warp_hidden", "shape_hidden", "expression_hidden")
         return {
             "parts": [*PARTS, BROWS],
             "moves_with": [*range(len(PARTS)), 0],
@@ -132,13 +129,11 @@ class HeadTraining:
         points = self.mean[inside]
         # Lips and lids count more, and the face more than the skull.
         density = self.layout.importance[inside] ** 0.25 * np.where(points[:, 2] > 0.0, 1.6, 1.0)
-        hair = np.concatenate([surface.vertices for surface in self.sculptures.hair.values()])
         field = self.identity_field
         for networks, anchors in (
             (field.warp.field.trunk, spread_anchors(points, density, self.settings.anchors)),
             (self.expression_field.field.trunk, spread_anchors(points, density, self.settings.anchors)),
             (field.shape, spread_anchors(points, density, self.settings.shape_anchors)),
-            (field.hair, spread_anchors(hair, np.ones(len(hair)), self.settings.hair_anchors)),
         ):
             _place(networks, anchors)
         field.part_boxes.copy_(_boxes(self.surfaces()))
@@ -164,23 +159,18 @@ class HeadTraining:
             return self._warp_stage()
         if name == "expression":
             return self._expression_stage()
-        return self._shape_stage(name)
+        return self._shape_stage()
 
     def _warp_stage(self) -> WarpStage:
         settings = self.settings
         samples = WarpSamples(self.heads, self.layout.importance, settings.identities, settings.held_out, BOX)
         return WarpStage(self.identity_field.warp, samples, settings.warp_points, settings.warp_identities, self.device)
 
-    def _shape_stage(self, name: str) -> ShapeStage:
-        settings = self.settings
-        if name == "shape":
-            network, surfaces = self.identity_field.shape, self.surfaces()
-            counts = [settings.skin_samples] + [settings.part_samples] * (len(surfaces) - 1)
-        else:
-            network, surfaces = self.identity_field.hair, list(self.sculptures.hair.values())
-            counts = [settings.hair_samples] * len(surfaces)
-        samples = draw_shape_samples(self.folder / f"{name}_samples.safetensors", surfaces, counts, BOX)
-        return ShapeStage(name, network, samples, settings.shape_points, self.device)
+    def _shape_stage(self) -> ShapeStage:
+        settings, surfaces = self.settings, self.surfaces()
+        counts = [settings.skin_samples] + [settings.part_samples] * (len(surfaces) - 1)
+        samples = draw_shape_samples(self.folder / "shape_samples.safetensors", surfaces, counts, BOX)
+        return ShapeStage(self.identity_field.shape, samples, settings.shape_points, self.device)
 
     def _expression_stage(self) -> ExpressionStage:
         settings = self.settings
@@ -195,7 +185,7 @@ class HeadTraining:
     def run(self, name: str) -> TrainingRun:
         """The run of a stage, its network taken up from the latest checkpoint."""
         field = self.identity_field
-        networks = {"warp": field.warp, "shape": field.shape, "hair": field.hair, "expression": self.expression_field}
+        networks = {"warp": field.warp, "shape": field.shape, "expression": self.expression_field}
         return TrainingRun(networks[name], self.folder / name, self.settings.learning_rate, self.settings.steps)
 
     def train(self, name: str) -> None:

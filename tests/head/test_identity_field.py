@@ -1,6 +1,6 @@
 import torch
 
-from facetalk.head.identity_field import HAIR_LATTICE, NO_HAIR, PART_MARGIN, IdentityField
+from facetalk.head.identity_field import HAIR_LATTICE, HAIR_MARGIN, NO_HAIR, PART_MARGIN, IdentityField
 from facetalk.head.identity_warp import IdentityWarp
 
 
@@ -9,16 +9,18 @@ def small_field() -> IdentityField:
     torch.manual_seed(0)
     warp = IdentityWarp(torch.rand(6, 3), shape_size=4, parts=2, hidden=16)
     boxes = torch.tensor([[[-1.0] * 3, [1.0] * 3], [[0.0] * 3, [0.1] * 3], [[0.3] * 3, [0.4] * 3]])
-    return IdentityField(
+    field = IdentityField(
         warp,
         torch.rand(6, 3),
         boxes,
         (0, 1, 0),
-        torch.rand(6, 3),
         boxes[:1].expand(2, 2, 3),
         shape_hidden=16,
-        hair_hidden=16,
     )
+    # The distances to the planes x = 0 and z = 0.5.
+    axis = torch.linspace(-1.0 - HAIR_MARGIN, 1.0 + HAIR_MARGIN, HAIR_LATTICE)
+    field.hair_lattice[0], field.hair_lattice[1] = axis, axis[:, None, None] - 0.5
+    return field
 
 
 def test_small_parts_are_evaluated_near_their_boxes_and_bounded_elsewhere() -> None:
@@ -41,13 +43,13 @@ def test_parts_follow_the_part_they_move_with() -> None:
 def test_hair_is_blended_by_weights_and_a_bald_head_has_none() -> None:
     field, shape = small_field(), torch.zeros(4)
     points = torch.rand(5, 3)
-    styles = field.hair(points)
+    styles = torch.stack([points[:, 0], points[:, 2] - 0.5], dim=1)
     assert torch.allclose(field(points, shape, torch.zeros(2))[:, -1], torch.full((5,), NO_HAIR))
-    assert torch.allclose(field(points, shape, torch.tensor([0.0, 1.0]))[:, -1], styles[:, 1], atol=1e-6)
+    assert torch.allclose(field(points, shape, torch.tensor([0.0, 1.0]))[:, -1], styles[:, 1], atol=1e-5)
     far = field(torch.tensor([[1.5, 0.0, 0.0]]), shape, torch.tensor([0.0, 1.0]))[:, -1]
     assert 0.4 < far < 0.6  # beyond the style's box no hair can be
     half = field(points, shape, torch.tensor([0.5, 0.5]))[:, -1]
-    assert torch.allclose(half, styles.mean(dim=1), atol=1e-6)
+    assert torch.allclose(half, styles.mean(dim=1), atol=1e-5)
 
 
 def test_only_wanted_distances_are_given() -> None:
@@ -67,13 +69,3 @@ def test_distances_are_the_same_by_a_prepared_way_back() -> None:
         expected = field(points, shape, hair)
         assert torch.allclose(field(points, shape, hair, inverses=inverses), expected, atol=1e-3)
     assert field.inverses(torch.zeros(4), torch.tensor([[0.0] * 3, [1.0] * 3])) == {}
-
-
-def test_far_from_hair_its_lattice_speaks_and_near_it_the_network() -> None:
-    field, shape, hair = small_field(), torch.zeros(4), torch.tensor([1.0, 0.0])
-    axis = torch.linspace(-1.1, 1.1, HAIR_LATTICE)
-    field.hair_lattice[0] = axis  # the distance to the plane x = 0
-    points = torch.tensor([[0.5, 0.1, 0.2], [-0.3, 0.1, 0.2], [0.01, 0.1, 0.2]])
-    found = field(points, shape, hair)[:, -1]
-    assert torch.allclose(found[:2], points[:2, 0], atol=1e-5)
-    assert torch.allclose(found[2], field.hair(points)[2, 0], atol=1e-5)

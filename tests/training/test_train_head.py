@@ -9,6 +9,9 @@ from facetalk.errors import UserError
 from facetalk.head.head import Head
 from facetalk.topology.template import Template
 from tests.training.ball_heads import GROWTH, BallHeads, ball_distance, ball_layout, ball_sculptures
+from training.expression_samples import HARD_POSES, VIEWS, harden
+from training.expression_stage import ExpressionStage
+from training.rig import RIG_CONTROLS
 from training.shape_samples import SampleCounts, draw_shape_samples
 from training.train_head import STAGES, HeadTraining, HeadTrainingSettings
 from training.training_heads import BOX
@@ -20,7 +23,6 @@ TINY = HeadTrainingSettings(
     learning_rate=1e-2,
     skin_samples=SampleCounts(1500, 300),
     part_samples=SampleCounts(300, 100),
-    hair_samples=SampleCounts(1500, 300),
     warp_points=256,
     warp_identities=4,
     shape_points=512,
@@ -28,10 +30,8 @@ TINY = HeadTrainingSettings(
     expressions_per_case=4,
     anchors=6,
     shape_anchors=10,
-    hair_anchors=10,
     warp_hidden=24,
     shape_hidden=32,
-    hair_hidden=32,
     expression_hidden=16,
 )
 
@@ -74,11 +74,37 @@ def test_deformations_are_learned(trained: HeadTraining, stage: str, figure: str
     assert last_line(trained.folder / stage)[figure] < 0.65 * untrained
 
 
-@pytest.mark.parametrize("stage", ["shape", "hair"])
-def test_shapes_are_learned(trained: HeadTraining, stage: str) -> None:
-    untrained = ball_training(trained.folder / "fresh").stage(stage).report()["held_out_mm"]
+def test_shapes_are_learned(trained: HeadTraining) -> None:
+    untrained = ball_training(trained.folder / "fresh").stage("shape").report()["held_out_mm"]
     # A fresh field answers next to nothing, which near a surface is not far off.
-    assert last_line(trained.folder / stage)["held_out_mm"] < 0.6 * untrained
+    assert last_line(trained.folder / "shape")["held_out_mm"] < 0.6 * untrained
+
+
+def test_hair_is_where_it_was_sculpted(trained: HeadTraining, head: Head) -> None:
+    code = head.with_hair(head.identity("average"), "long")
+    surface = torch.from_numpy(trained.sculptures.hair["long"].vertices).float()
+    with torch.no_grad():
+        assert head.signed_distance(surface, code)[:, -1].abs().max() < 0.004
+
+
+def test_a_head_is_posed_once_for_several_choices_of_points(trained: HeadTraining) -> None:
+    stage = trained.stage("expression")
+    assert isinstance(stage, ExpressionStage)
+    cases = stage.cases
+    first, second, another = (cases.train(number) for number in (0, 1, VIEWS))
+    assert torch.equal(first.expressions, second.expressions)
+    assert not torch.equal(first.points, second.points)
+    assert not torch.equal(first.expressions, another.expressions)
+    assert torch.equal(cases.train(1).points, second.points)
+
+
+def test_hard_poses_are_full_blinks_and_rolled_lips() -> None:
+    weights = np.zeros((4000, len(RIG_CONTROLS)))
+    harden(weights, np.random.default_rng(0))
+    for name, least, share in HARD_POSES:
+        drawn = weights[:, RIG_CONTROLS.index(name if name in RIG_CONTROLS else f"{name}_L")]
+        assert abs((drawn > 0.0).mean() - share) < 0.02
+        assert drawn[drawn > 0.0].min() >= 0.85 * least
 
 
 def test_a_run_resumes_where_it_stopped(trained: HeadTraining) -> None:

@@ -19,10 +19,8 @@ def build_fields(config: dict[str, Any]) -> tuple[IdentityField, ExpressionField
         shape_anchors=torch.zeros(sizes["shape_anchors"], 3),
         part_boxes=torch.zeros(len(moves_with), 2, 3),
         moves_with=moves_with,
-        hair_anchors=torch.zeros(sizes["hair_anchors"], 3),
         hair_boxes=torch.zeros(len(config["hair_styles"]), 2, 3),
         shape_hidden=sizes["shape_hidden"],
-        hair_hidden=sizes["hair_hidden"],
     )
     expression_size, hidden = config["expression_size"], sizes["expression_hidden"]
     anchors = torch.zeros(sizes["anchors"], 3)

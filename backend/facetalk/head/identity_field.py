@@ -1,8 +1,8 @@
 """The identity field: signed distance to every part of a canonical head.
 
 Shape is learned once, on the mean head, and carried to identities by the warp: the distance of a point is that of the
-point of the mean head which comes to lie there. Hair has a field of its own, with one channel for every style,
-and a coarse lattice of distances, which speaks alone where hair is far.
+point of the mean head which comes to lie there. Hair, whose surface is ragged, is no network's but a lattice of true
+distances for every style: at this size it is as near to the surface as a network was, and has no specks.
 """
 
 import torch
@@ -15,9 +15,8 @@ from facetalk.head.identity_warp import IdentityWarp, InverseWarp
 PART_MARGIN = 0.12  # head units around a small part's box on the mean head within which it is evaluated
 IDENTITY_REACH = 0.06  # of this, what an identity may move a part: the rest is a sure distance
 DISTANCE_SCALE = 0.05  # head units: the size of distances that matter
-HAIR_MARGIN = 0.1  # head units around a style's box; further out, no hair was ever seen
-HAIR_LATTICE = 48  # places along every axis of a style's box and margin where its distance is known
-HAIR_FADE = 0.3  # of the lattice's reach, over which the network's word gives way to the lattice's
+HAIR_MARGIN = 0.04  # head units around a style's box; further out, distances are no more than a bound
+HAIR_LATTICE = 88  # places along every axis of a style's box and margin where its distance is known
 NO_HAIR = 0.1  # head units: what the hair of a bald head is away from everywhere
 
 
@@ -29,9 +28,8 @@ class IdentityField(nn.Module):
         shape_anchors: anchors ``[A, 3]`` of the shape of the parts.
         part_boxes: lowest and highest corner of every part on the mean head ``[P, 2, 3]``.
         moves_with: for every part, the part of the warp it moves with.
-        hair_anchors: anchors ``[B, 3]`` of the hair.
         hair_boxes: lowest and highest corner of every style on the mean head ``[H, 2, 3]``.
-        shape_hidden, hair_hidden: widths of local networks.
+        shape_hidden: width of local networks.
     """
 
     part_boxes: Tensor
@@ -44,20 +42,19 @@ class IdentityField(nn.Module):
         shape_anchors: Tensor,
         part_boxes: Tensor,
         moves_with: tuple[int, ...],
-        hair_anchors: Tensor,
         hair_boxes: Tensor,
         shape_hidden: int = 64,
-        hair_hidden: int = 64,
     ) -> None:
         super().__init__()
         self.warp = warp
         self.moves_with = moves_with
         self.register_buffer("part_boxes", part_boxes.clone())
         self.register_buffer("hair_boxes", hair_boxes.clone())
-        # True distances far from the surface, where a network that learns detail only imagines things.
         self.register_buffer("hair_lattice", torch.zeros(len(hair_boxes), *[HAIR_LATTICE] * 3))
-        self.shape = _distances(shape_anchors, len(part_boxes), shape_hidden)
-        self.hair = _distances(hair_anchors, len(hair_boxes), hair_hidden)
+        # Deeper, and with finer features than a deformation needs.
+        self.shape = AnchoredNetworks(
+            shape_anchors, 0, len(part_boxes), shape_hidden, layers=3, octaves=6, scale=DISTANCE_SCALE
+        )
 
     def forward(
         self,
@@ -145,22 +142,14 @@ class IdentityField(nn.Module):
         worn = hair.nonzero()[:, 0] if not hair.requires_grad else torch.arange(len(hair), device=hair.device)
         low, high = self.hair_lattice_boxes()[worn].unbind(dim=1)
         beyond = torch.maximum(low - sources[:, None], sources[:, None] - high).clamp(min=0.0).norm(dim=-1)
-        far = torch.stack([self._far_hair(sources, style) for style in worn.tolist()], dim=1)
-        values = torch.where(beyond > 0.0, beyond + HAIR_MARGIN, far)
-        # No surface of a style is further than this from zero on the lattice, which is linear between its places.
-        reach = ((high - low) / (HAIR_LATTICE - 1)).norm(dim=-1) / 2.0
-        fade = ((values.abs() - reach) / (HAIR_FADE * reach)).clamp(0.0, 1.0)
-        near = (fade < 1.0).any(dim=1).nonzero()[:, 0]
-        if len(near):
-            detail = torch.lerp(self.hair(sources[near])[:, worn], values[near], fade[near])
-            values = values.index_put((near,), detail)
-        return values @ hair[worn]
+        within = torch.stack([self._on_lattice(sources, style) for style in worn.tolist()], dim=1)
+        return torch.where(beyond > 0.0, beyond + HAIR_MARGIN, within) @ hair[worn]
 
     def hair_lattice_boxes(self) -> Tensor:
         """Lowest and highest corner ``[H, 2, 3]`` of every style's lattice, on the mean head."""
         return self.hair_boxes + self.hair_boxes.new_tensor([[-HAIR_MARGIN], [HAIR_MARGIN]])
 
-    def _far_hair(self, sources: Tensor, style: int) -> Tensor:
+    def _on_lattice(self, sources: Tensor, style: int) -> Tensor:
         low, high = self.hair_lattice_boxes()[style]
         places = (sources - low) / (high - low) * 2.0 - 1.0
         lattice, places = self.hair_lattice[None, style, None], places[None, None, None]
@@ -169,8 +158,3 @@ class IdentityField(nn.Module):
     def _sources(self, points: Tensor, part: int, shape: Tensor) -> Tensor:
         parts = torch.full((len(points),), part, device=points.device)
         return self.warp.backward_warp(points, parts, shape)
-
-
-def _distances(anchors: Tensor, surfaces: int, hidden: int) -> AnchoredNetworks:
-    """Networks for the detail of surfaces: deeper, and with finer features than a deformation needs."""
-    return AnchoredNetworks(anchors, 0, surfaces, hidden, layers=3, octaves=6, scale=DISTANCE_SCALE)
