@@ -11,7 +11,7 @@ from facetalk import cast as cast_module
 from facetalk.animate import Animator
 from facetalk.cast import Cast
 from facetalk.errors import UserError
-from facetalk.own_heads import list_own_heads, require_own_head
+from facetalk.own_heads import find_head, list_own_heads, require_own_head
 
 
 @pytest.fixture
@@ -27,6 +27,14 @@ def heads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_bundles_are_listed_by_name(heads: Path) -> None:
     assert list_own_heads() == ("mono", "nphm")
     assert require_own_head("nphm") == heads / "nphm"
+
+
+def test_a_head_is_found_by_its_folder_and_by_its_name(heads: Path) -> None:
+    assert find_head(str(heads / "mono")) == heads / "mono"
+    assert find_head("mono") == heads / "mono"
+    assert find_head("elsewhere/mono") == Path("elsewhere/mono")
+    with pytest.raises(UserError, match="There is no imported head nobody"):
+        find_head("nobody")
 
 
 @pytest.mark.parametrize("name", ["empty", "../nphm", "nobody"])

@@ -88,8 +88,11 @@ def animate(
         typer.Option(metavar="NAME", help="light, fine, or one that `facetalk template` has made."),
     ] = None,
     head: Annotated[
-        Path | None,
-        typer.Option(metavar="BUNDLE", help="A published head of your own, taught the rig (docs/published-heads.md)."),
+        str | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="A published head of your own, taught the rig: a folder, or a name in ~/.facetalk/heads.",
+        ),
     ] = None,
     motion: Annotated[
         Path | None, typer.Option(metavar="BUNDLE", help="A motion model of your own; the embedded one if left out.")
@@ -120,6 +123,7 @@ def animate(
         raise typer.BadParameter("a compact take has no frames to put in a point cache: leave out --cache or --compact")
     from facetalk.clip import load_clip
     from facetalk.output_file import require_writable
+    from facetalk.own_heads import find_head
     from facetalk.topology.own_template import has_own_face
 
     own = template if template is not None and has_own_face(template) else None
@@ -128,6 +132,7 @@ def animate(
     for path, suffix in ((blend, ".blend"), (video, ".mp4")):
         if path is not None:
             require_writable(path, suffix)
+    bundle = None if head is None else find_head(head)
     clip = load_clip(speech)
 
     animator, load_seconds = load_animator(device, motion)
@@ -146,8 +151,8 @@ def animate(
         settings = replace(settings, form=COMPACT, tolerance_mm=compact)
     performer = Cast(animator).performer(template)
     source: TakeSource = performer
-    if head is not None and isinstance(performer, Animator):
-        source = ImportedHead.load(performer, head)
+    if bundle is not None and isinstance(performer, Animator):
+        source = ImportedHead.load(performer, bundle)
     with _stage_bars() as clock:
         report = write_take(source, clip, settings, sound=speech, blend=blend, video=video, progress=clock)
     seconds = {"load models": load_seconds, **clock.seconds}

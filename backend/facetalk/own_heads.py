@@ -22,6 +22,16 @@ def list_own_heads() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if NAME.fullmatch(name)))
 
 
+def find_head(wanted: str) -> Path:
+    """The bundle that was meant: a folder that is there, or the name of an imported head on offer.
+
+    Raises:
+        UserError: a name, and there is no such head.
+    """
+    folder = Path(wanted)
+    return folder if folder.is_dir() or not NAME.fullmatch(wanted) else require_own_head(wanted)
+
+
 def require_own_head(name: str) -> Path:
     """The bundle of an imported head, by its name.
 
