@@ -10,12 +10,13 @@ import bpy
 import numpy as np
 from mathutils import Color
 
-from .face_object import COLOR_ATTRIBUTE, UV_MAP, Look, fill_quads, shared_material
+from .face_materials import COLOR_ATTRIBUTE, Look, shared_material
+from .face_object import UV_MAP, fill_quads
 from .records import Hair
 
 FINGERPRINT = "facetalk_hair"  # custom property of the object
 STYLE = "facetalk_hair_style"  # another, for people and scripts
-ROUGHNESS = 0.55
+ROUGHNESS = 0.6
 ANISOTROPY = 0.4  # without a tangent of its own the shader's runs round the vertical axis: a ring of light
 
 
@@ -118,4 +119,4 @@ def _material(hair: Hair) -> bpy.types.Material:
     color = hair.color[:3]
     shown = Color(color).from_scene_linear_to_srgb()
     name = "hair #" + "".join(f"{round(255 * part):02x}" for part in shown)
-    return shared_material(name, Look(color, roughness=ROUGHNESS, anisotropy=ANISOTROPY))
+    return shared_material(name, Look(color, roughness=ROUGHNESS, detail="strands", anisotropy=ANISOTROPY))

@@ -16,7 +16,7 @@ from typing import IO
 
 import bpy
 
-from . import compat, face_object, hair_object, stage
+from . import compat, face_object, hair_object, lashes, stage
 from .frame_stream import ByteSource, read_take
 from .head_motion import HeadMotion, apply_head_motion
 from .motion_writer import MotionWriter
@@ -55,6 +55,7 @@ def build(
     assert isinstance(topology, Topology), "the reader has checked the order"
     _set_time(scene, hello)
     face = face_object.create_face(FACE_NAME, topology)
+    lashes.create_lashes(face, topology)
     face["facetalk"] = json.dumps(asdict(hello))
     if cache is None:
         _write_keys(face, scene, hello, records)
@@ -124,6 +125,8 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
         play_from(face, str(options.cache))
     scene.render.engine = options.engine
     scene.render.resolution_x, scene.render.resolution_y = options.resolution
+    if options.coarse:
+        scene.render.use_simplify, scene.render.simplify_subdivision_render = True, 0
     if options.samples:
         stage.set_cycles(scene, options.samples)
     if options.frames:
@@ -153,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("--engine", choices=(WORKBENCH, CYCLES), default=WORKBENCH)
     rendering.add_argument("--resolution", type=_pair("x"), default=RESOLUTION, metavar="WIDTHxHEIGHT")
     rendering.add_argument("--samples", type=int, help="rays per pixel, of Cycles alone")
+    rendering.add_argument(
+        "--coarse", action="store_true", help="without subdivision, which small pictures hardly show"
+    )
     rendering.add_argument("--frames", type=Path, help="folder for one picture a frame")
     rendering.add_argument("--range", type=_pair(":"), metavar="FIRST:LAST", help="only these scene frames")
     rendering.add_argument("--still", type=_still, action="append", default=[], metavar="FRAME:VIEW:PNG")

@@ -13,7 +13,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import character_object, face_object, hair_object
+from . import character_object, face_object, hair_object, lashes
 from .motion_writer import MotionWriter
 from .records import BackendError, Frame, Hair, Hello, Key, Keys, Topology
 from .strip_sound import StripSound
@@ -189,6 +189,8 @@ class TakeBuilder:
         for collection in face.users_collection:
             collection.objects.unlink(face)
         _face_collection(scene).objects.link(face)
+        if character is None:
+            lashes.create_lashes(face, topology)
         face.hide_viewport = True  # a view that redraws the growing object would slow its growth
         face.facetalk.template = template
         face.facetalk.character = "" if character is None else character.name

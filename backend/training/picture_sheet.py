@@ -21,6 +21,7 @@ from training.uv_checker import wear_checker
 
 ENGINE = "CYCLES"
 SAMPLES = "12"  # rays per pixel: at a tile's size, twice as many look no better
+SMALL = 256  # pixels: a whole head in a tile of this size needs no subdivision, which takes most of the time
 SILENCE = Clip(np.zeros(SAMPLE_RATE // 10, np.float32))
 CAPTION_SIZE = 13  # pixels
 CAPTION_INSET = 7
@@ -137,7 +138,8 @@ def take_pictures(sitting: Sitting, size: int) -> list[Image.Image]:
                 for shot, path in zip(sitting.shots, paths, strict=True)
                 if tuple(shot.options) == options
             ]
-            _render(blend, size, [*options, *stills])
+            coarse = ["--coarse"] if size <= SMALL and not options else []
+            _render(blend, size, [*coarse, *options, *stills])
         return [Image.open(path).convert("RGB") for path in paths]
 
 

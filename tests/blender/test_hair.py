@@ -22,6 +22,7 @@ from blender_addon import (
     takes,
     timeline,
 )
+from blender_addon.face_materials import COLOR_ATTRIBUTE
 from blender_addon.hair_change import HairChange
 from blender_addon.records import BackendError, Hair, Topology
 from blender_addon.work import Work
@@ -128,7 +129,7 @@ def test_one_material_for_each_colour(face: "bpy.types.Object") -> None:
     assert tuple(shader.inputs["Base Color"].default_value) == HAIR_COLOR
     assert shader.inputs["Roughness"].default_value == pytest.approx(hair_object.ROUGHNESS)
     assert shader.inputs["Anisotropic"].default_value == pytest.approx(hair_object.ANISOTROPY)
-    shown = first.data.color_attributes[face_object.COLOR_ATTRIBUTE].data
+    shown = first.data.color_attributes[COLOR_ATTRIBUTE].data
     assert all(tuple(point.color) == HAIR_COLOR for point in shown)
 
 

@@ -1,0 +1,293 @@
+"""The materials of a face, without textures: Cycles and EEVEE show them alike, and they cost little in either."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from bpy.types import NodeSocket
+
+from . import compat
+
+COLOR_ATTRIBUTE = "Color"
+WET_ATTRIBUTE = "Wet"  # of the skin: 0 dry, 1 as wet as the edges of the lids
+EYE_ATTRIBUTE = "Eye"  # across the gaze, from the pupil's middle, in radii of the iris
+BROW_ATTRIBUTE = "Brow"  # along a brow from its inner end, 0 to 1, and across it, -1 to 1
+UNDER_ATTRIBUTE = "Under"  # of a brow: the colour of the skin that it lies on
+MATERIAL_PREFIX = "FaceTalk "
+
+Color = tuple[float, float, float]
+Value = Any  # of a socket: another socket, a number or a colour
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one part of the face is shaded.
+
+    Attributes:
+        color: linear RGB; ``None`` takes the mesh's colour attribute.
+        uniform: whether that is one colour for the whole part, so that its rim stays sharp.
+        roughness: of the Principled BSDF.
+        subsurface: weight of subsurface scattering.
+        scatter: how deep red, green and blue light enters, in metres.
+        coat: weight of the clear layer, the tear film or spit on top.
+        detail: what is added to it, a name in ``DETAILS``.
+        shade: factor on the colour in the colour attribute, for what lies in the dark of the mouth; Workbench
+            has no light that could tell.
+        specular: strength of the part's own highlight, under the coat; 0.5 is that of skin or glass.
+        anisotropy: how far highlights are drawn out along the surface, 0 to 1.
+    """
+
+    color: Color | None
+    roughness: float
+    uniform: bool = False
+    subsurface: float = 0.0
+    scatter: Color = (0.0, 0.0, 0.0)
+    coat: float = 0.0
+    detail: str = ""
+    shade: float = 1.0
+    specular: float = 0.5
+    anisotropy: float = 0.0
+
+
+LOOKS = {
+    "skin": Look(None, roughness=0.6, subsurface=1.0, scatter=(0.0037, 0.0014, 0.0007), specular=0.38, detail="skin"),
+    "sclera": Look(
+        (0.66, 0.62, 0.58), roughness=0.3, subsurface=0.3, scatter=(0.002, 0.001, 0.0007), coat=1.0, detail="sclera"
+    ),
+    "brows": Look(None, roughness=0.75, scatter=(0.0037, 0.0014, 0.0007), specular=0.3, detail="brows"),
+    "iris": Look(None, roughness=0.6, uniform=True, coat=1.0, detail="iris", specular=0.1),
+    "pupil": Look((0.002, 0.002, 0.002), roughness=0.6, coat=1.0, specular=0.0),
+    "teeth": Look(
+        (0.80, 0.74, 0.63),
+        roughness=0.2,
+        subsurface=0.5,
+        scatter=(0.0025, 0.002, 0.0014),
+        coat=0.5,
+        shade=0.8,
+    ),
+    "gums": Look(
+        (0.42, 0.10, 0.10),
+        roughness=0.3,
+        subsurface=0.6,
+        scatter=(0.003, 0.001, 0.0007),
+        coat=0.5,
+        shade=0.45,
+    ),
+    "tongue": Look(
+        (0.46, 0.12, 0.12),
+        roughness=0.38,
+        subsurface=0.8,
+        scatter=(0.004, 0.0013, 0.0008),
+        coat=0.4,
+        shade=0.5,
+    ),
+}
+PLAIN = Look(None, roughness=0.5)
+
+
+def look_of(part: str) -> Look:
+    """The look of a part of the head; plain if nobody knows the part."""
+    return LOOKS.get(part, PLAIN)
+
+
+def shared_material(part: str, look: Look) -> bpy.types.Material:
+    """The file's material for a part of the head, however it looks by now; made with ``look`` if there is none."""
+    name = MATERIAL_PREFIX + part
+    existing = bpy.data.materials.get(name)
+    return existing if existing is not None else _new_material(name, look)
+
+
+def _new_material(name: str, look: Look) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.diffuse_color = (*(look.color or (0.55, 0.33, 0.25)), 1.0)
+    material.roughness = look.roughness
+    nodes = Nodes(material.node_tree)
+    nodes.set("Roughness", look.roughness)
+    nodes.set("Specular IOR Level", look.specular)
+    nodes.set("Subsurface Weight", look.subsurface)
+    nodes.set("Subsurface Radius", look.scatter)
+    nodes.set("Subsurface Scale", 1.0)
+    nodes.set("Coat Weight", look.coat)
+    nodes.set("Coat Roughness", 0.03 if look.coat > 0.5 else 0.3)
+    compat.set_input(nodes.shader, "Anisotropic", look.anisotropy)
+    if look.color is None:
+        nodes.feed("Base Color", nodes.attribute(COLOR_ATTRIBUTE, "Color"))
+    else:
+        nodes.set("Base Color", (*look.color, 1.0))
+    if look.detail:
+        DETAILS[look.detail](nodes)
+    return material
+
+
+class Nodes:
+    """A material's node tree being built round its Principled BSDF."""
+
+    def __init__(self, tree: bpy.types.NodeTree) -> None:
+        self._tree = tree
+        self.shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+    def set(self, name: str, value: object) -> None:
+        """Set an input of the shader."""
+        self.shader.inputs[name].default_value = value
+
+    def feed(self, name: str, source: NodeSocket) -> None:
+        """Link an input of the shader, in place of what was."""
+        self._tree.links.new(source, self.shader.inputs[name])
+
+    def color(self) -> NodeSocket:
+        """What colours the shader so far."""
+        base = self.shader.inputs["Base Color"]
+        if base.links:
+            return base.links[0].from_socket
+        return self._node("ShaderNodeRGB", outputs=[base.default_value[:]]).outputs[0]
+
+    def tinted(self, tint: Color) -> NodeSocket:
+        """That colour times another."""
+        return self.mix(1.0, self.color(), tint, "MULTIPLY")
+
+    def components(self, vector: NodeSocket) -> tuple[NodeSocket, ...]:
+        """The three components of a vector."""
+        return tuple(self._node("ShaderNodeSeparateXYZ", {"Vector": vector}).outputs)
+
+    def vector_of(self, *parts: NodeSocket) -> NodeSocket:
+        """A vector of up to three components."""
+        return self._node("ShaderNodeCombineXYZ", parts).outputs[0]
+
+    def attribute(self, name: str, output: str) -> NodeSocket:
+        """An attribute of the mesh: its ``Color``, ``Vector`` or ``Fac``."""
+        if output == "Color":
+            painted = self._node("ShaderNodeVertexColor")
+            painted.layer_name = name
+            return painted.outputs["Color"]
+        node = self._node("ShaderNodeAttribute")
+        node.attribute_name = name
+        return node.outputs[output]
+
+    def rest_position(self) -> NodeSocket:
+        """Coordinates that stay on the face while it moves: 0 to 1 over the neutral face."""
+        return self._node("ShaderNodeTexCoord").outputs["Generated"]
+
+    def noise(self, place: NodeSocket, scale: float, detail: float = 2.0) -> NodeSocket:
+        """Soft noise, 0 to 1 about 0.5."""
+        return self._node("ShaderNodeTexNoise", {"Vector": place, "Scale": scale, "Detail": detail}).outputs[0]
+
+    def math(self, operation: str, *values: NodeSocket | float) -> NodeSocket:
+        """One operation of the Math node."""
+        node = self._node("ShaderNodeMath", values)
+        node.operation = operation
+        return node.outputs[0]
+
+    def vector(self, operation: str, *values: NodeSocket | Color) -> NodeSocket:
+        """One operation of the Vector Math node that gives a vector, or a length."""
+        node = self._node("ShaderNodeVectorMath", values)
+        node.operation = operation
+        return node.outputs["Value" if operation == "LENGTH" else "Vector"]
+
+    def ramp(self, value: NodeSocket, start: float, stop: float, low: float = 0.0, high: float = 1.0) -> NodeSocket:
+        """``low`` up to ``start``, ``high`` from ``stop`` on, smooth between."""
+        limits: dict[str, Value] = {"From Min": start, "From Max": stop, "To Min": low, "To Max": high}
+        node = self._node("ShaderNodeMapRange", limits | {"Value": value})
+        node.interpolation_type = "SMOOTHSTEP"
+        return node.outputs[0]
+
+    def mix(
+        self, share: NodeSocket | float, first: NodeSocket | Color, second: NodeSocket | Color, how: str = "MIX"
+    ) -> NodeSocket:
+        """A mixture of two colours."""
+        node = self._node("ShaderNodeMix")
+        node.data_type, node.blend_type = "RGBA", how
+        slots = {socket.identifier: socket for socket in node.inputs}
+        for name, value in (("Factor_Float", share), ("A_Color", first), ("B_Color", second)):
+            self._put(slots[name], value)
+        return next(socket for socket in node.outputs if socket.identifier == "Result_Color")
+
+    def bump(self, height: NodeSocket, strength: float, metres: float) -> NodeSocket:
+        """A normal that is bent by a height."""
+        return self._node("ShaderNodeBump", {"Height": height, "Strength": strength, "Distance": metres}).outputs[0]
+
+    def _node(
+        self, kind: str, inputs: Mapping[str, Value] | Sequence[Value] = (), outputs: Sequence[Value] = ()
+    ) -> bpy.types.Node:
+        node = self._tree.nodes.new(kind)
+        node.location = (-220.0 * (1 + len(self._tree.nodes) % 7), -160.0 * (len(self._tree.nodes) // 7))
+        for slot, value in inputs.items() if isinstance(inputs, Mapping) else enumerate(inputs):
+            self._put(node.inputs[slot], value)
+        for slot, value in enumerate(outputs):
+            node.outputs[slot].default_value = value
+        return node
+
+    def _put(self, slot: NodeSocket, value: Value) -> None:
+        if isinstance(value, NodeSocket):
+            self._tree.links.new(value, slot)
+        elif slot.type == "RGBA" and isinstance(value, tuple) and len(value) == 3:
+            slot.default_value = (*value, 1.0)
+        else:
+            slot.default_value = value
+
+
+def _skin(nodes: Nodes) -> None:
+    """Blotches of blood, an uneven shine, pores; lips and the edges of the lids are wet."""
+    place = nodes.rest_position()
+    blotches = nodes.ramp(nodes.noise(place, 9.0, 3.0), 0.35, 0.65)
+    color = nodes.mix(nodes.math("MULTIPLY", blotches, 0.5), nodes.color(), (1.04, 0.87, 0.85), "MULTIPLY")
+    freckling = nodes.ramp(nodes.noise(place, 70.0, 2.0), 0.3, 0.7, 0.0, 0.35)
+    nodes.feed("Base Color", nodes.mix(freckling, color, (0.88, 0.84, 0.82), "MULTIPLY"))
+    wet = nodes.attribute(WET_ATTRIBUTE, "Fac")
+    dry = nodes.ramp(nodes.noise(place, 26.0, 3.0), 0.3, 0.7, 0.5, 0.68)
+    nodes.feed("Roughness", nodes.math("MULTIPLY_ADD", wet, -0.36, dry))
+    nodes.feed("Coat Weight", nodes.math("MULTIPLY_ADD", nodes.math("MULTIPLY", wet, wet), 0.9, 0.05))
+    nodes.set("Coat Roughness", 0.22)
+    nodes.feed("Normal", nodes.bump(nodes.noise(place, 160.0, 4.0), 0.16, 0.001))
+
+
+def _sclera(nodes: Nodes) -> None:
+    """White that turns pink towards the corners, and does not end at the iris with a cut."""
+    eye = nodes.attribute(EYE_ATTRIBUTE, "Vector")
+    off = nodes.vector("LENGTH", eye)
+    veins = nodes.ramp(nodes.noise(eye, 2.2, 4.0), 0.45, 0.7)
+    pink = nodes.math("MULTIPLY", nodes.ramp(off, 1.2, 2.2), nodes.math("MULTIPLY_ADD", veins, 0.35, 0.45))
+    color = nodes.mix(pink, nodes.color(), (0.60, 0.36, 0.32))
+    nodes.feed("Base Color", nodes.mix(nodes.ramp(off, 1.0, 1.14, 0.75, 0.0), color, (0.13, 0.12, 0.12)))
+
+
+def _iris(nodes: Nodes) -> None:
+    """Fibres from the pupil outwards, a paler ring about it, a dark one at the edge."""
+    eye = nodes.attribute(EYE_ATTRIBUTE, "Vector")
+    off = nodes.vector("LENGTH", eye)
+    little = nodes.vector("MULTIPLY", eye, (0.12, 0.12, 0.0))
+    fibres = nodes.noise(nodes.vector("ADD", nodes.vector("NORMALIZE", eye), little), 11.0, 3.0)
+    dark, pale, warm = (nodes.tinted(tint) for tint in ((0.45, 0.43, 0.42), (1.55, 1.5, 1.45), (1.7, 1.35, 0.95)))
+    color = nodes.mix(nodes.ramp(fibres, 0.36, 0.66), dark, pale)
+    color = nodes.mix(nodes.ramp(off, 0.42, 0.62, 0.5, 0.0), color, warm)
+    nodes.feed("Base Color", nodes.mix(nodes.ramp(off, 0.76, 1.0, 0.0, 0.9), color, (0.008, 0.007, 0.007)))
+
+
+def _brows(nodes: Nodes) -> None:
+    """Hairs that thin out towards the ends and edges of the brow, where skin is seen between them."""
+    brow = nodes.attribute(BROW_ATTRIBUTE, "Vector")
+    along, across = nodes.components(brow)[:2]
+    # The hairs lean outwards: they run up along the brow.
+    lean = nodes.math("MULTIPLY_ADD", across, -0.08, along)
+    hairs = nodes.noise(nodes.vector_of(nodes.math("MULTIPLY", lean, 60.0), nodes.math("MULTIPLY", across, 2.5)), 1.6)
+    inner, outer = nodes.ramp(along, -0.05, 0.3), nodes.ramp(along, 0.75, 1.05, 1.0, 0.0)
+    edge = nodes.ramp(nodes.math("ABSOLUTE", across), 0.3, 1.1, 1.0, 0.0)
+    dense = nodes.math("MULTIPLY", nodes.math("MULTIPLY", inner, outer), edge)
+    there = nodes.ramp(nodes.math("MULTIPLY_ADD", dense, 0.8, hairs), 0.55, 0.85)
+    hair = nodes.mix(nodes.ramp(hairs, 0.35, 0.65), nodes.tinted((0.6, 0.6, 0.6)), nodes.color())
+    nodes.feed("Base Color", nodes.mix(there, nodes.attribute(UNDER_ATTRIBUTE, "Color"), hair))
+    nodes.feed("Subsurface Weight", nodes.math("SUBTRACT", 1.0, there))
+    nodes.feed("Normal", nodes.bump(hairs, 0.5, 0.001))
+
+
+def _strands(nodes: Nodes) -> None:
+    """Fine strands: light and dark, and a bump that breaks highlights as hair does."""
+    place = nodes.vector("MULTIPLY", nodes.rest_position(), (1.0, 1.0, 0.16))
+    strands = nodes.noise(place, 90.0, 3.0)
+    dark = nodes.tinted((0.5, 0.48, 0.46))
+    nodes.feed("Base Color", nodes.mix(nodes.ramp(strands, 0.3, 0.7), dark, nodes.color()))
+    nodes.feed("Normal", nodes.bump(strands, 0.55, 0.002))
+
+
+DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "brows": _brows, "strands": _strands}
