@@ -10,9 +10,11 @@ from training.rig import RIG_CONTROLS
 
 # Where a gesture begins, and where it is whole. Shut: inner-lip height over the eyes' distance. Bitten: weights of the
 # controls that `training.lip_geometry.BITE` raises and no other posture raises together. Rounded: funnel and pucker.
+# Dental: the tongue between the teeth.
 SHUT = (0.035, 0.015)
 ROLLED_IN, TEETH_SHOWN = (0.12, 0.22), (0.15, 0.35)
 ROUNDED = (0.12, 0.32)
+DENTAL = (0.3, 0.7)
 
 
 def true_gestures(codes: Tensor, space: CodeSpace) -> Tensor:
@@ -22,10 +24,12 @@ def true_gestures(codes: Tensor, space: CodeSpace) -> Tensor:
     bitten = bitten * _reached(_control(weights, "mouthUpperUp"), *TEETH_SHOWN)
     # A mouth that bites is all but shut in height.
     shut = _reached(space.measures(codes)[..., 0], *SHUT) * (1.0 - bitten)
+    # A tongue may still lie between the teeth when lips meet for the next phone.
+    dental = torch.minimum(_reached(_control(weights, "tongueBetweenTeeth"), *DENTAL), 1.0 - shut - bitten)
     rounding = _control(weights, "mouthFunnel") + _control(weights, "mouthPucker")
     # Together gestures are whole at most.
-    rounded = torch.minimum(_reached(rounding, *ROUNDED), (1.0 - shut - bitten).clamp(min=0.0))
-    of = {"shut": shut, "bitten": bitten, "rounded": rounded}
+    rounded = torch.minimum(_reached(rounding, *ROUNDED), (1.0 - shut - bitten - dental).clamp(min=0.0))
+    of = {"shut": shut, "bitten": bitten, "rounded": rounded, "dental": dental}
     return torch.stack([of[name] for name in GESTURES], dim=-1)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from facetalk.motion.denoiser import DenoiserConfig, MotionDenoiser
 from facetalk.motion.guidance import GuidedDenoiser
+from facetalk.motion.lip_gestures import GESTURES
 from tests.motion.test_denoiser import CODES, FEATURES, denoiser, drawn
 
 
@@ -12,7 +13,7 @@ def test_gestures_are_heard_in_what_is_near() -> None:
     network, features = denoiser(True, gesture_width=8), drawn(1, 40, FEATURES).requires_grad_()
     likely = network.hear_gestures(features)
     assert likely is not None
-    assert likely.shape == (1, 40, 3)
+    assert likely.shape == (1, 40, len(GESTURES))
     assert 0 < likely.min() < likely.max() < 1
     likely[0, 20].sum().backward()
     assert features.grad is not None
@@ -39,7 +40,7 @@ def test_without_an_expectation_to_tell_gestures_are_not_heard(expects: bool, wi
 
 def test_what_is_expected_goes_from_one_answer_to_the_other_as_lips_shut() -> None:
     network, heard = denoiser(True, gesture_width=8), drawn(1, 9, 16)
-    none, shut = torch.zeros(1, 9, 3), torch.tensor([1.0, 0.0, 0.0]).expand(1, 9, 3)
+    none, shut = torch.zeros(1, 9, 4), torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, 9, 4)
     apart, half, whole = (network.expect(heard, gestures=each) for each in (none, shut / 2, shut))
     assert apart is not None
     assert half is not None
@@ -53,7 +54,7 @@ def test_what_is_expected_goes_from_one_answer_to_the_other_as_lips_shut() -> No
 
 def test_takes_follow_gestures() -> None:
     network, noisy, heard = denoiser(True, gesture_width=8), drawn(1, 20, CODES), drawn(1, 20, 16)
-    told = torch.tensor([1.0, 0.0, 0.0]).expand(1, 20, 3)
+    told = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, 20, 4)
     time = torch.full((1, 20), 0.6)
     apart, shut = (GuidedDenoiser(network, heard, 1.0, gestures=each)(noisy, time) for each in (None, told))
     assert not torch.allclose(apart, shut)

@@ -35,24 +35,34 @@ def mouth(space: CodeSpace, height: float, width: float, seal: float, bite: floa
 @pytest.mark.parametrize(
     ("height", "width", "seal", "bite", "expected"),
     [
-        (0.1, 0.0, 0.0, 0.0, (0, 0, 0)),
-        (0.05, 0.0, 1.0, 0.0, (1, 0, 0)),
-        (0.05, 0.0, 0.0, 1.0, (0, 1, 0)),
-        (0.06, -0.06, 0.0, 0.0, (0, 0, 1)),
-        (0.06, -0.06, 1.0, 0.0, (1, 0, 0)),
+        (0.1, 0.0, 0.0, 0.0, (0, 0, 0, 0)),
+        (0.05, 0.0, 1.0, 0.0, (1, 0, 0, 0)),
+        (0.05, 0.0, 0.0, 1.0, (0, 1, 0, 0)),
+        (0.06, -0.06, 0.0, 0.0, (0, 0, 1, 0)),
+        (0.06, -0.06, 1.0, 0.0, (1, 0, 0, 0)),
     ],
 )
 def test_gestures_are_read_as_articulated(
-    space: CodeSpace, height: float, width: float, seal: float, bite: float, expected: tuple[int, int, int]
+    space: CodeSpace, height: float, width: float, seal: float, bite: float, expected: tuple[int, int, int, int]
 ) -> None:
     found = true_gestures(mouth(space, height, width, seal, bite), space)
     assert torch.allclose(found, torch.tensor(expected).float().expand_as(found), atol=0.25), found
 
 
+@pytest.mark.parametrize(("height", "seal", "expected"), [(0.035, 0.0, (0, 0, 0, 1)), (0.035, 1.0, (1, 0, 0, 0))])
+def test_a_tongue_between_the_teeth_is_dental_unless_lips_are_shut(
+    space: CodeSpace, height: float, seal: float, expected: tuple[int, int, int, int]
+) -> None:
+    tongue = torch.zeros(len(RIG_CONTROLS))
+    tongue[RIG_CONTROLS.index("tongueBetweenTeeth")] = 1.0
+    found = true_gestures(mouth(space, height, 0.0, seal, 0.0) + tongue @ space.rig_to_code, space)
+    assert torch.allclose(found, torch.tensor(expected).float().expand_as(found), atol=0.25), found
+
+
 def test_the_loss_counts_what_is_present(space: CodeSpace) -> None:
     codes, present = mouth(space, 0.05, 0.0, 1.0, 0.0), torch.ones(1, FRAMES, dtype=torch.bool)
-    right, wrong = torch.tensor([8.0, -8.0, -8.0]), torch.tensor([-8.0, -8.0, -8.0])
-    logits = right.expand(1, FRAMES, 3).clone()
+    right, wrong = torch.tensor([8.0, -8.0, -8.0, -8.0]), torch.full((4,), -8.0)
+    logits = right.expand(1, FRAMES, 4).clone()
     assert gesture_loss(logits, codes, present, space) < 0.01
     logits[:, : FRAMES // 2] = wrong
     assert gesture_loss(logits, codes, present, space) > 3.5

@@ -1,7 +1,7 @@
 """What lips do, heard by itself: mouths are judged by it, and a regression blurs it most.
 
 Gestures of the lips as articulatory phonology has them (Browman and Goldstein, "Articulatory phonology: an overview",
-1992): closure, the lower lip on the upper teeth, and rounding.
+1992): closure, the lower lip on the upper teeth, rounding, and lips apart about a tongue between the teeth.
 """
 
 import torch
@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from facetalk.motion.audio_encoder import AudioEncoder
 
-GESTURES = ("shut", "bitten", "rounded")  # as for p, b, m; as for f, v; as for u, w. At most one at a time.
+# As for p, b, m; for f, v; for u, w; for θ, ð. At most one at a time.
+GESTURES = ("shut", "bitten", "rounded", "dental")
 # Lips take some 50 ms to meet or part: at 50 frames per second, what is heard of a frame is shared with its neighbours.
 MEETING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
