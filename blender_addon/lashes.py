@@ -3,7 +3,8 @@
 Nothing of the face hangs on them: hide them, change them, or take them away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import bpy
 import numpy as np
@@ -123,50 +124,65 @@ def _follow_lids() -> bpy.types.NodeTree:
     tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
     tree.interface.new_socket("Face", in_out="INPUT", socket_type="NodeSocketObject")
     tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    nodes = _Nodes(tree)
+    given = nodes.add("NodeGroupInput").outputs
+    face = nodes.add("GeometryNodeObjectInfo", {"Object": given["Face"]}, transform_space="ORIGINAL").outputs[
+        "Geometry"
+    ]
+    first, second = (nodes.vertex(face, nodes.named(name, "INT")) for name in ("root", "next"))
+    edge = nodes.vector("SUBTRACT", second, first)
+    root = nodes.vector("ADD", first, nodes.scaled(edge, nodes.named("share", "FLOAT")))
+    away = nodes.vector("NORMALIZE", nodes.vector("SUBTRACT", root, nodes.named("eye", "FLOAT_VECTOR")))
+    along = nodes.vector("NORMALIZE", edge)
+    across = nodes.vector("NORMALIZE", nodes.vector("CROSS_PRODUCT", away, along))
+    place = root
+    offset = nodes.add("ShaderNodeSeparateXYZ", {"Vector": nodes.named("offset", "FLOAT_VECTOR")}).outputs
+    for direction, far in zip((away, along, across), offset, strict=True):
+        place = nodes.vector("ADD", place, nodes.scaled(direction, far))
+    moved = nodes.add("GeometryNodeSetPosition", {"Geometry": given["Geometry"], "Position": place}).outputs[0]
+    nodes.add("NodeGroupOutput", {"Geometry": moved})
+    return tree
 
-    def node(kind: str, inputs: Sequence[NodeSocket] = (), **settings: str) -> bpy.types.Node:
-        made = tree.nodes.new(kind)
-        made.location = (190.0 * (len(tree.nodes) % 8), -170.0 * (len(tree.nodes) // 8))
+
+class _Nodes:
+    """Geometry nodes being laid out."""
+
+    def __init__(self, tree: bpy.types.NodeTree) -> None:
+        self._tree = tree
+
+    def add(
+        self, kind: str, inputs: Mapping[str, NodeSocket] = MappingProxyType({}), **settings: str
+    ) -> bpy.types.Node:
+        """A node with settings and its inputs linked by name."""
+        made = self._tree.nodes.new(kind)
+        made.location = (190.0 * (len(self._tree.nodes) % 8), -170.0 * (len(self._tree.nodes) // 8))
         for name, value in settings.items():
             setattr(made, name, value)
-        for source, slot in zip(inputs, (slot for slot in made.inputs if slot.enabled), strict=False):
-            tree.links.new(source, slot)
+        for name, source in inputs.items():
+            # Some nodes have one input for every type of data, all of one name.
+            self._tree.links.new(source, next(slot for slot in made.inputs if slot.enabled and slot.name == name))
         return made
 
-    def named(name: str, kind: str) -> NodeSocket:
-        made = node("GeometryNodeInputNamedAttribute", data_type=kind)
+    def named(self, name: str, kind: str) -> NodeSocket:
+        """An attribute of the lashes' mesh."""
+        made = self.add("GeometryNodeInputNamedAttribute", data_type=kind)
         made.inputs["Name"].default_value = name
-        return next(slot for slot in made.outputs if slot.enabled and slot.name == "Attribute")
-
-    def vector(operation: str, *values: NodeSocket) -> NodeSocket:
-        return node("ShaderNodeVectorMath", values, operation=operation).outputs["Vector"]
-
-    def scaled(value: NodeSocket, factor: NodeSocket) -> NodeSocket:
-        made = node("ShaderNodeVectorMath", [value], operation="SCALE")
-        tree.links.new(factor, made.inputs["Scale"])
-        return made.outputs["Vector"]
-
-    given = node("NodeGroupInput")
-    face = node("GeometryNodeObjectInfo", [given.outputs["Face"]], transform_space="ORIGINAL").outputs["Geometry"]
-    position = node("GeometryNodeInputPosition").outputs[0]
-
-    def on_lid(root: str) -> NodeSocket:
-        made = node("GeometryNodeSampleIndex", data_type="FLOAT_VECTOR", domain="POINT")
-        for name, source in (("Geometry", face), ("Value", position), ("Index", named(root, "INT"))):
-            tree.links.new(source, next(slot for slot in made.inputs if slot.enabled and slot.name == name))
         return next(slot for slot in made.outputs if slot.enabled)
 
-    first, second = on_lid("root"), on_lid("next")
-    edge = vector("SUBTRACT", second, first)
-    root = vector("ADD", first, scaled(edge, named("share", "FLOAT")))
-    away = vector("NORMALIZE", vector("SUBTRACT", root, named("eye", "FLOAT_VECTOR")))
-    along = vector("NORMALIZE", edge)
-    across = vector("NORMALIZE", vector("CROSS_PRODUCT", away, along))
-    parts = node("ShaderNodeSeparateXYZ", [named("offset", "FLOAT_VECTOR")]).outputs
-    place = root
-    for direction, far in zip((away, along, across), parts, strict=True):
-        place = vector("ADD", place, scaled(direction, far))
-    moved = node("GeometryNodeSetPosition", [given.outputs["Geometry"]])
-    tree.links.new(place, moved.inputs["Position"])
-    tree.links.new(moved.outputs[0], node("NodeGroupOutput").inputs[0])
-    return tree
+    def vertex(self, geometry: NodeSocket, index: NodeSocket) -> NodeSocket:
+        """Where a vertex of a geometry is."""
+        position = self.add("GeometryNodeInputPosition").outputs[0]
+        inputs = {"Geometry": geometry, "Value": position, "Index": index}
+        made = self.add("GeometryNodeSampleIndex", inputs, data_type="FLOAT_VECTOR", domain="POINT")
+        return next(slot for slot in made.outputs if slot.enabled)
+
+    def vector(self, operation: str, *values: NodeSocket) -> NodeSocket:
+        """One operation on vectors."""
+        made = self.add("ShaderNodeVectorMath", operation=operation)
+        for source, slot in zip(values, made.inputs, strict=False):
+            self._tree.links.new(source, slot)
+        return made.outputs["Vector"]
+
+    def scaled(self, value: NodeSocket, factor: NodeSocket) -> NodeSocket:
+        """A vector times a number."""
+        return self.add("ShaderNodeVectorMath", {"Vector": value, "Scale": factor}, operation="SCALE").outputs["Vector"]
