@@ -19,6 +19,7 @@ Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 TREE = "FaceTalk Lashes"
+MARK = "facetalk_lashes"  # custom property of the object
 COLOR = (0.010, 0.007, 0.006)
 LOOK = Look(COLOR, roughness=0.5, specular=0.3)
 COUNT = {"upper": 44, "lower": 28}  # of either eye
@@ -64,6 +65,7 @@ def create_lashes(face: bpy.types.Object, topology: Topology) -> bpy.types.Objec
     mesh.materials.append(shared_material("lashes", LOOK))
     made = bpy.data.objects.new(mesh.name, mesh)
     made.parent = face
+    made[MARK] = True
     for collection in face.users_collection:
         collection.objects.link(made)
     follow = made.modifiers.new("Follow Lids", "NODES")
@@ -71,6 +73,11 @@ def create_lashes(face: bpy.types.Object, topology: Topology) -> bpy.types.Objec
     slot = next(item for item in follow.node_group.interface.items_tree if item.socket_type == "NodeSocketObject")
     follow[slot.identifier] = face
     return made
+
+
+def worn_by(face: bpy.types.Object) -> list[bpy.types.Object]:
+    """The lashes of a face."""
+    return [child for child in face.children if MARK in child]
 
 
 def _lid(topology: Topology, lid: str, side: str) -> tuple[Indices, Array, Array, Array] | None:

@@ -236,11 +236,14 @@ def find(name: str, uid: int) -> bpy.types.Object | None:
 
 
 def remove(thing: bpy.types.Object) -> None:
-    """Delete a face or its hair and all that only it used: mesh, shape keys, action, materials, collection."""
+    """Delete a face with its lashes, or hair, and all that only it used: mesh, keys, action, materials, collection."""
+    for worn in lashes.worn_by(thing):
+        remove(worn)
     mesh = thing.data
     keys = mesh.shape_keys
     action = keys.animation_data.action if keys is not None and keys.animation_data is not None else None
-    parts = [*mesh.materials, *([action] if action is not None else []), *thing.users_collection]
+    nodes = [modifier.node_group for modifier in thing.modifiers if modifier.type == "NODES" and modifier.node_group]
+    parts = [*mesh.materials, *nodes, *([action] if action is not None else []), *thing.users_collection]
     bpy.data.objects.remove(thing)
     bpy.data.meshes.remove(mesh)
     bpy.data.batch_remove([part for part in parts if _is_unused(part)])

@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon.face_object import create_face
-from blender_addon.lashes import LENGTH, create_lashes
+from blender_addon.lashes import LENGTH, TREE, create_lashes
 from blender_addon.records import Topology
+from blender_addon.takes import remove
 
 LID, SCLERA = 8, 4  # vertices along the edge of the lid; of the eyeball
 
@@ -73,3 +74,20 @@ def test_lashes_follow_a_shape_key() -> None:
 def test_a_mesh_that_names_no_lids_has_none() -> None:
     topology = replace(_eye(), groups={})
     assert create_lashes(create_face("Face", topology), topology) is None
+
+
+def test_lashes_go_with_their_face() -> None:
+    topology = _eye()
+    face = create_face("Face", topology)
+    takes = bpy.data.collections.new("Takes")
+    bpy.context.scene.collection.children.link(takes)
+    takes.objects.link(face)
+    bpy.context.scene.collection.objects.unlink(face)
+    lashes = create_lashes(face, topology)
+    assert lashes is not None
+    name = lashes.name
+    before = bpy.data.node_groups[TREE].users
+    remove(face)
+    assert name not in bpy.data.objects
+    left = bpy.data.node_groups.get(TREE)
+    assert (0 if left is None else left.users) == before - 1
