@@ -21,7 +21,7 @@ from training.uv_checker import wear_checker
 
 ENGINE = "CYCLES"
 SAMPLES = "12"  # rays per pixel: at a tile's size, twice as many look no better
-SMALL = 256  # pixels: a whole head in a tile of this size needs no subdivision, which takes most of the time
+SMALL = 384  # pixels: a whole head in a tile of this size needs no subdivision, which takes most of the time
 SILENCE = Clip(np.zeros(SAMPLE_RATE // 10, np.float32))
 CAPTION_SIZE = 13  # pixels
 CAPTION_INSET = 7

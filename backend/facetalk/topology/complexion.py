@@ -74,7 +74,7 @@ def _zones(at: Mapping[str, Point]) -> list[tuple[float, float, Color, Point]]:
         wing: Point = at["nose_tip"] + (corner - at["nose_tip"]) * np.array([0.6, 0.1, 0.5], np.float32)
         cheek = np.average([outer, corner], axis=0, weights=[0.6, 0.4]) + np.array([0.0, -0.08 * across, 0.0])
         zones += [
-            (0.75, 0.42 * across, ROSY, cheek),
+            (0.5, 0.42 * across, ROSY, cheek),
             (0.6, 0.14 * across, ROSY, wing),
             (0.7, 0.24 * across, LIDS, upper + np.array([0.0, 0.04 * across, 0.0], np.float32)),
             (0.5, 0.20 * across, UNDER_EYES, lower + np.array([0.0, -0.10 * across, 0.0], np.float32)),
