@@ -84,6 +84,7 @@ def pictures(options: argparse.Namespace) -> int:
     subprocess.run([PYTHON, "-m", "training.head_pictures", "--output", PICTURES], check=True)
     subprocess.run([PYTHON, "-m", "training.template_pictures", "--output", PICTURES], check=True)
     subprocess.run([PYTHON, "-m", "training.rig_pictures", "--output", PICTURES], check=True)
+    subprocess.run([PYTHON, "-m", "training.style_pictures", "--output", PICTURES], check=True)
     return 0
 
 

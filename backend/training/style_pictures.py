@@ -1,7 +1,7 @@
-"""A picture of the styles: ``python -m training.style_pictures --output docs/pictures``.
+"""A picture of the styles that feel something: ``python -m training.style_pictures --output docs/pictures``.
 
-One line is spoken in every style by one face, from one seed, and shown at the same two moments: where the neutral
-mouth is widest open, and in the quiet after the words, where only the feeling is left.
+One line is spoken in each by one face, from one seed, and shown at the same two moments: where the plain mouth is
+widest open, and in the quiet after the words, where only the feeling is left.
 """
 
 import argparse
@@ -13,14 +13,15 @@ import numpy as np
 from facetalk.animate import Animator
 from facetalk.clip import SAMPLE_RATE, Clip, load_clip
 from facetalk.evaluation.measures import LEFT_EYE, LIP_HEIGHT, face_curves
-from facetalk.motion.style_preset import list_styles
+from facetalk.motion.style import NEUTRAL
+from facetalk.motion.style_preset import list_styles, load_style
 from facetalk.presets import presets_folder
 from facetalk.take import TakeSettings
 from training.picture_sheet import Shot, Sitting, write_sheet
 
-ACTOR = "hugo"  # nothing hangs into the face
+ACTOR = "bela"  # nothing hangs into the face
 SAMPLE = "samples/librivox_sense_and_sensibility.flac"
-SHEET, COLUMNS, TILE = "styles", 8, 224
+SHEET, COLUMNS, TILE = "styles", 4, 320
 PLAIN = "neutral"
 QUIET = 1.0  # seconds appended: the face comes to rest in them
 
@@ -28,13 +29,13 @@ log = logging.getLogger(__name__)
 
 
 def performed(animator: Animator, clip: Clip) -> Sitting:
-    """The actor in every style, at the widest mouth and after the words.
+    """The actor in every style with a feeling, at the widest mouth and after the words.
 
     Raises:
         UserError: a style cannot be read.
     """
     rate = animator.motion.speech.rate
-    names = [PLAIN, *(name for name in list_styles() if name != PLAIN)]
+    names = [PLAIN, *(name for name in list_styles() if load_style(name).style.emotion not in (None, NEUTRAL))]
     settings = {name: TakeSettings(identity=ACTOR, fps=float(rate), style=name) for name in names}
     takes = {
         name: np.concatenate([batch.vertices for batch in animator.frames(clip, settings[name])]) for name in names
@@ -52,7 +53,7 @@ def performed(animator: Animator, clip: Clip) -> Sitting:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Render a picture of the styles.")
+    parser = argparse.ArgumentParser(description="Render a picture of the styles that feel something.")
     parser.add_argument("--output", type=Path, default=Path("docs/pictures"), help="the folder it goes to")
     parser.add_argument("--speech", type=Path, default=presets_folder() / SAMPLE, help="the line that is spoken")
     options = parser.parse_args(arguments)
