@@ -12,7 +12,7 @@ from facetalk.topology.basis_building import build_basis
 from facetalk.topology.reduced_basis import Basis, ReducedPoints
 from facetalk.topology.tensor_cache import CACHE_LIMIT, TensorCache, digest
 
-FORMAT = "reduced basis 2"  # part of every digest: another format is another basis
+FORMAT = "reduced basis 3"  # part of every digest: another format is another basis
 
 
 @dataclass(frozen=True)
