@@ -61,8 +61,8 @@ LOOKS = {
     "teeth": Look(
         (0.80, 0.74, 0.63),
         roughness=0.2,
-        subsurface=0.5,
-        scatter=(0.0025, 0.002, 0.0014),
+        subsurface=1.0,  # or the grooves between two teeth would be black
+        scatter=(0.0055, 0.0042, 0.0028),
         coat=0.5,
         shade=0.8,
     ),
