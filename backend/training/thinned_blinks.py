@@ -38,7 +38,7 @@ def _blinks(weights: FloatArray) -> list[tuple[int, int]]:
     """First and last frames of the blinks in ``[T, R]``: from where both lids fall to where they have risen."""
     closure = weights[:, LIDS].min(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], closure > SHUT, [False]]).astype(int)))
-    blinks = []
+    blinks: list[tuple[int, int]] = []
     for first, end in edges.reshape(-1, 2):
         last = end - 1
         while first > 0 and closure[first - 1] < closure[first]:

@@ -53,9 +53,19 @@ def test_only_the_nearest_piece_is_kept() -> None:
     assert right.vertices[:, 0].min() > 0.29
 
 
-def test_what_lies_in_one_place_is_joined() -> None:
+def test_an_edge_of_no_length_becomes_a_vertex() -> None:
     one = plate(4)
-    twice = TriangleMesh(
-        np.concatenate([one.vertices, one.vertices]), np.concatenate([one.triangles, one.triangles + 25])
-    )
-    assert len(joined(twice).vertices) == 25
+    vertices = one.vertices.copy()
+    first, second = one.triangles[0, :2]
+    vertices[second] = vertices[first]
+    mended = joined(TriangleMesh(vertices, one.triangles))
+    assert len(mended.vertices) == 24
+    assert len(mended.triangles) < len(one.triangles)
+
+
+def test_a_border_that_touches_itself_is_one_border() -> None:
+    one = plate(4)
+    apart = np.concatenate([one.vertices, one.vertices + np.array([2.0, 0.0, 0.0])])
+    apart[25 + one.vertices[:, 0].argmin()] = apart[one.vertices[:, 0].argmax()]
+    both = TriangleMesh(apart, np.concatenate([one.triangles, one.triangles + 25]))
+    assert len(border_loops(joined(both).triangles)) == 2

@@ -1,14 +1,18 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from facetalk.topology.mesh_shape import crossing_faces
 from training.quad_parts import box_sphere
 from training.tooth_contacts import APART, NOTCH, touching
 
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
 HALF_WIDTH, HALF_HEIGHT, DEPTH = 0.016, 0.02, 0.006
 
 
-def row_of_teeth(gap: float) -> tuple[np.ndarray, np.ndarray]:
+def row_of_teeth(gap: float) -> tuple[Array, Indices]:
     """Two round teeth beside each other, ``gap`` head units apart, and a third one further round the arch."""
     directions, quads = box_sphere(8)
     ball = directions / np.linalg.norm(directions, axis=1, keepdims=True) * [HALF_WIDTH, HALF_HEIGHT, DEPTH]
@@ -18,7 +22,7 @@ def row_of_teeth(gap: float) -> tuple[np.ndarray, np.ndarray]:
     return vertices, np.concatenate([quads + tooth * len(ball) for tooth in range(3)])
 
 
-def widths(vertices: np.ndarray) -> tuple[float, float]:
+def widths(vertices: Array) -> tuple[float, float]:
     """The gap between the first two teeth where they are nearest, and at the height of the biting edge."""
     first, second = np.split(vertices, 3)[:2]
     return second[:, 0].min() - first[:, 0].max(), np.abs(second[second[:, 1].argmin(), 0])

@@ -25,7 +25,8 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 RESOLUTION = 256  # of marching cubes: cells of a millimetre, lips are two apart
-NEAR = 0.012  # head units (3 mm) about a line within which its two sides are told apart
+NEAR = 0.004  # head units (1 mm) from a line: borders that stay so near to it are put on it
+BARRIER = 0.006  # head units about a line that no edge of a mesh leaps across
 FINER = 8  # places between two points of a line
 SHORTEST = 1e-4  # head units: corners of triangles nearer to each other become one
 LEAST_CUT = 0.05  # of an edge: cuts keep so far from its ends
@@ -64,36 +65,55 @@ def open_skin(head: Head, template: Template, progress: Callable[[float], None])
 
 
 def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[TemplateRim]) -> Array:
-    """How far vertices of a mesh are behind lips and lids ``[V]``, negative before them; -1 far from their lines.
+    """How far vertices of a mesh are behind lips and lids ``[V]``, negative before them.
 
-    A lid is thin, and both of its sides are as near to its edge: a vertex is where the template's quad is that is near
-    and faces the same way.
+    What can be reached from the nose without coming near a line is before it, all else behind. A lid is thin, and both
+    of its sides are as near to its edge: there, a vertex is where the template's quad is that is near and faces the
+    same way.
     """
-    behind = np.full(len(mesh.vertices), -1.0)
     lines = [rim.line(template) for rim in rims]
     places = [np.linspace(line[:-1], line[1:], FINER, endpoint=False, axis=1).reshape(-1, 3) for line in lines]
-    finer = np.concatenate(places)
-    distance = cKDTree(finer).query(mesh.vertices, distance_upper_bound=NEAR)[0]
-    near = np.flatnonzero(np.isfinite(distance))
+    distance = cKDTree(np.concatenate(places)).query(mesh.vertices)[0]
+    edges = mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    far = distance >= BARRIER
+    pieces = _pieces(edges[far[edges].all(axis=1)], len(mesh.vertices))
+    tip = template.vertices[template.landmarks["nose_tip"]]
+    inside = pieces != pieces[np.linalg.norm(mesh.vertices - tip, axis=1).argmin()]
+    inside[~far] = _behind_nearest_quad(mesh, np.flatnonzero(~far), template, rims)
+    inside = _largest_pieces(edges, inside, len(rims))
+    return np.where(inside, distance, -distance)
+
+
+def _behind_nearest_quad(
+    mesh: TriangleMesh, near: Indices, template: Template, rims: Sequence[TemplateRim]
+) -> NDArray[np.bool_]:
+    """Whether vertices ``[N]`` are near quads that are behind a line and face the same way."""
     skin = np.flatnonzero((template.parts[template.quads] == SKIN).all(axis=1))
     samples, normals = quad_samples(template.vertices[template.quads[skin]].astype(np.float64))
     own = igl.per_vertex_normals(mesh.vertices, mesh.triangles)[near]
     alike = cKDTree(np.concatenate([samples, FACING * normals], axis=1))
     found = alike.query(np.concatenate([mesh.vertices[near], FACING * own], axis=1))[1]
-    inside = np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
-    behind[near] = np.where(inside, 1.0, -1.0) * distance[near]
-    return behind
+    return np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
 
 
-def _pieces(triangles: Indices, count: int) -> Indices:
-    """The number of the connected piece that each of so many vertices is in ``[V]``."""
-    edges = triangles[:, [0, 1, 1, 2]].reshape(-1, 2)
+def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Vertices ``[V]`` of the largest connected pieces among those inside: both sides of eyes' corners are near."""
+    pieces = _pieces(edges[inside[edges].all(axis=1)], len(inside))
+    largest = np.argsort(np.bincount(pieces[inside]))[-count:]
+    return np.asarray(inside & np.isin(pieces, largest))
+
+
+def _pieces(edges: Indices, count: int) -> Indices:
+    """The number of the piece, connected by edges ``[E, 2]``, that each of so many vertices is in ``[V]``."""
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _on_lines(mesh: TriangleMesh, lines: Sequence[Array]) -> TriangleMesh:
-    """A mesh whose borders near lines ``[M, 3]`` are on these: cuts through single triangles are jagged."""
+    """A mesh whose borders near lines ``[M, 3]`` are on these: cuts through single triangles are jagged.
+
+    The template's lids end inside the eyeballs, beyond the edges of the neural ones: these borders stay where they are.
+    """
     vertices = mesh.vertices.copy()
     for border in border_loops(mesh.triangles):
         points = torch.from_numpy(vertices[border])
@@ -132,17 +152,22 @@ def clipped(mesh: TriangleMesh, beyond: Array) -> TriangleMesh:
 
 
 def joined(mesh: TriangleMesh) -> TriangleMesh:
-    """A mesh without edges of no length: what is nearer than ``SHORTEST`` becomes one vertex."""
-    vertices, _, place, triangles = igl.remove_duplicate_vertices(mesh.vertices, mesh.triangles, SHORTEST)
-    del place
+    """A mesh without edges of no length: the ends of one shorter than ``SHORTEST`` become one vertex.
+
+    Vertices in one place that no edge joins stay two: a border that touches itself is still one border.
+    """
+    edges = mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    short = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1) < SHORTEST
+    first, place = np.unique(_pieces(edges[short], len(mesh.vertices)), return_index=True, return_inverse=True)[1:]
+    triangles = place[mesh.triangles]
     whole = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
-    return TriangleMesh(vertices, triangles[whole])
+    return TriangleMesh(mesh.vertices[first], triangles[whole])
 
 
 def reached_from(point: Array, mesh: TriangleMesh) -> TriangleMesh:
     """The connected piece of a mesh that is nearest to a point ``[3]``."""
     triangles = mesh.triangles
-    pieces = _pieces(triangles, len(mesh.vertices))
+    pieces = _pieces(triangles[:, [0, 1, 1, 2]].reshape(-1, 2), len(mesh.vertices))
     used_at_all = np.unique(triangles)
     nearest = used_at_all[np.linalg.norm(mesh.vertices[used_at_all] - point, axis=1).argmin()]
     kept = triangles[pieces[triangles[:, 0]] == pieces[nearest]]
