@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from PIL import Image
 
 import build_addon
 from tests.service.fake_backend import CHECKOUT, write_fake_python
@@ -90,6 +91,11 @@ class Window:
         time.sleep(POINTER_SECONDS)
         self._xdotool("key", key)
 
+    def drawn(self) -> bool:
+        """Whether there is anything on the screen: the add-on runs before the first redraw."""
+        with Image.open(self.picture("screen")) as screen:
+            return len(set(screen.convert("L").getextrema())) > 1
+
     def picture(self, name: str) -> Path:
         """A picture of the screen."""
         path = self.folder / f"{name.replace(' ', '-')}.png"
@@ -148,7 +154,7 @@ def main() -> None:
     soundfile.write(folder / "line.wav", np.sin(np.linspace(0, 3000, 32000)), 16000)
     window = Window(arguments.blender, folder)
     try:
-        window.wait("the window is ready", (folder / "state.json").exists)
+        window.wait("the window is ready", lambda: (folder / "state.json").exists() and window.drawn())
         window.click(GENERATE)
         window.wait("a take is made", lambda: window.takes() == {"line take 1": True})
         window.wait("it has hair", lambda: window.hair() == {"line take 1 Hair": True})
