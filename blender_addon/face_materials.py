@@ -75,7 +75,7 @@ LOOKS = {
         shade=0.45,
     ),
     "tongue": Look(
-        (0.46, 0.12, 0.12),
+        (0.62, 0.25, 0.24),
         roughness=0.38,
         subsurface=0.8,
         scatter=(0.004, 0.0013, 0.0008),
