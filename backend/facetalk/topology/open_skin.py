@@ -74,7 +74,7 @@ def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[Template
     lines = [rim.line(template) for rim in rims]
     places = [np.linspace(line[:-1], line[1:], FINER, endpoint=False, axis=1).reshape(-1, 3) for line in lines]
     distance = cKDTree(np.concatenate(places)).query(mesh.vertices)[0]
-    edges = mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = igl.edges(mesh.triangles)
     far = distance >= BARRIER
     pieces = _pieces(edges[far[edges].all(axis=1)], len(mesh.vertices))
     tip = template.vertices[template.landmarks["nose_tip"]]
@@ -97,7 +97,7 @@ def _behind_nearest_quad(
 
 
 def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Vertices ``[V]`` of the largest connected pieces among those inside: both sides of eyes' corners are near."""
+    """Which vertices ``[V]`` are in the largest pieces of those inside; crumbs are of the wrong side of a corner."""
     pieces = _pieces(edges[inside[edges].all(axis=1)], len(inside))
     largest = np.argsort(np.bincount(pieces[inside]))[-count:]
     return np.asarray(inside & np.isin(pieces, largest))
@@ -156,7 +156,7 @@ def joined(mesh: TriangleMesh) -> TriangleMesh:
 
     Vertices in one place that no edge joins stay two: a border that touches itself is still one border.
     """
-    edges = mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = igl.edges(mesh.triangles)
     short = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1) < SHORTEST
     first, place = np.unique(_pieces(edges[short], len(mesh.vertices)), return_index=True, return_inverse=True)[1:]
     triangles = place[mesh.triangles]
@@ -167,7 +167,7 @@ def joined(mesh: TriangleMesh) -> TriangleMesh:
 def reached_from(point: Array, mesh: TriangleMesh) -> TriangleMesh:
     """The connected piece of a mesh that is nearest to a point ``[3]``."""
     triangles = mesh.triangles
-    pieces = _pieces(triangles[:, [0, 1, 1, 2]].reshape(-1, 2), len(mesh.vertices))
+    pieces = _pieces(igl.edges(triangles), len(mesh.vertices))
     used_at_all = np.unique(triangles)
     nearest = used_at_all[np.linalg.norm(mesh.vertices[used_at_all] - point, axis=1).argmin()]
     kept = triangles[pieces[triangles[:, 0]] == pieces[nearest]]
