@@ -17,7 +17,7 @@ FLOORS: tuple[set[str], ...] = (
     {"animate", "capture", "cast", "character", "imported_head", "keyed_take", "rigged_take", "stand_in"},
     {"topology"},
     {"head", "motion", "speech"},
-    {"bundle", "clip", "take", "presets", "preset_file", "device", "output_file", "own_heads"},
+    {"bundle", "clip", "take", "presets", "preset_file", "device", "output_file", "own_heads", "runs"},
     {"errors"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -22,6 +22,7 @@ from facetalk.capture.captured_take import CapturedTake
 from facetalk.capture.performance import RATE
 from facetalk.clip import SAMPLE_RATE, load_clip
 from facetalk.errors import UserError
+from facetalk.runs import runs
 from training.corpus_writer import Recorded, require_new, write_corpus
 from training.rig import RIG_CONTROLS
 from training.speech_option import add_speech_option, chosen_encoder
@@ -97,7 +98,7 @@ def spans(take: CapturedTake, levels: Levels, held_out: int) -> list[range]:
         held_out: a frame at which a line is to end.
     """
     frames = len(levels)
-    unseen = _runs(take.bridged[:frames])
+    unseen = [(start, end) for start, end in runs(take.bridged[:frames]) if end - start > BRIDGED]
     cuts = {cut for cut in take.cuts if cut < frames}
     borders = sorted({0, held_out, frames, *cuts, *(end for run in unseen for end in run)})
     missing = {frame for run in unseen for frame in range(*run)}
@@ -110,12 +111,6 @@ def spans(take: CapturedTake, levels: Levels, held_out: int) -> list[range]:
         if start not in missing and stop - start >= SHORTEST:
             found.append(range(start, stop))
     return found
-
-
-def _runs(bridged: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Start and end of every stretch of more than ``BRIDGED`` frames without a face."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], bridged, [False]]).astype(np.int8)))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2) if end - start > BRIDGED]
 
 
 def _require_fit(path: Path, take: CapturedTake, head: Path) -> None:

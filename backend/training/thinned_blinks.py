@@ -6,6 +6,7 @@ GRID's s1 blinks 50 times a minute, reading from a screen; a model that learns h
 import numpy as np
 from numpy.typing import NDArray
 
+from facetalk.runs import runs
 from training.rig import RIG_CONTROLS
 
 FloatArray = NDArray[np.float64]
@@ -37,14 +38,13 @@ def thin_blinks(weights: FloatArray, rate: int, rng: np.random.Generator) -> Flo
 def _blinks(weights: FloatArray) -> list[tuple[int, int]]:
     """First and last frames of the blinks in ``[T, R]``: from where both lids fall to where they have risen."""
     closure = weights[:, LIDS].min(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], closure > SHUT, [False]]).astype(int)))
     blinks: list[tuple[int, int]] = []
-    for first, end in edges.reshape(-1, 2):
+    for first, end in runs(closure > SHUT):
         last = end - 1
         while first > 0 and closure[first - 1] < closure[first]:
             first -= 1
         while last + 1 < len(closure) and closure[last + 1] < closure[last]:
             last += 1
         if not blinks or first > blinks[-1][1]:
-            blinks.append((int(first), int(last)))
+            blinks.append((first, last))
     return blinks

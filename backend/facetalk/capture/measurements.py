@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from facetalk.capture.face_points import INNER_LOWER_LIP, INNER_UPPER_LIP, LEFT_EYE, REGIONS, RIGHT_EYE, EyeContour
 from facetalk.capture.speaker import LID_PAIRS, OPEN, SHUT, Speaker, column_of, lip_height
+from facetalk.runs import runs
 
 # Squared errors, over the distance of the outer eye corners; of a region: the mean over its points.
 IMPORTANCE = {"lips": 8.0, "lids": 6.0, "brows": 4.0, "jaw": 3.0, "irises": 12.0}
@@ -128,8 +129,7 @@ def _lid_columns(eye: EyeContour, at: dict[int, int]) -> tuple[list[int], list[i
 
 def _short_runs(flags: Flags, longest: int) -> Flags:
     """The flags, without their runs of more than ``longest`` and those at either end."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     short = np.zeros_like(flags)
-    for start, end in edges.reshape(-1, 2):
+    for start, end in runs(flags):
         short[start:end] = end - start <= longest and start > 0 and end < len(flags)
     return short

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facetalk.runs import runs
+
 CURVE_RATE = 50
 CURVES = ("inner-lip height", "mouth width", "left eye opening", "right eye opening")
 LIP_HEIGHT, MOUTH_WIDTH, LEFT_EYE, RIGHT_EYE = range(4)
@@ -131,7 +133,7 @@ def closures(generated: Curve, recorded: Curve) -> Closures:
     """Compare when the lips are shut, from inner-lip heights ``[T]`` at ``CURVE_RATE``."""
     ours, theirs = generated < CLOSED, recorded < CLOSED
     near_ours, near_theirs = _widened(ours), _widened(theirs)
-    in_speech = [(start, stop) for start, stop in _runs(theirs) if start > 0 and stop < len(theirs)]
+    in_speech = [(start, stop) for start, stop in runs(theirs) if start > 0 and stop < len(theirs)]
     return Closures(
         recall=_mean(near_ours[theirs]),
         precision=_mean(near_theirs[ours]),
@@ -152,7 +154,7 @@ def jitter(curve: Curve) -> float:
 def count_blinks(curves: Curve) -> int:
     """How often the eyes go below half their median opening, from curves ``[T, 4]`` at ``CURVE_RATE``."""
     opening = curves[:, [LEFT_EYE, RIGHT_EYE]].mean(axis=1)
-    shut = _runs(opening < 0.5 * float(np.median(opening)))
+    shut = runs(opening < 0.5 * float(np.median(opening)))
     pauses = [start - previous for (_, previous), (start, _) in pairwise(shut)]
     return len(shut) - sum(pause < BLINK_GAP * CURVE_RATE for pause in pauses)
 
@@ -192,12 +194,6 @@ def _from(curve: Curve, lag: int) -> Curve:
 def _widened(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
     reach = round(CLOSURE_TOLERANCE * CURVE_RATE)
     return np.convolve(flags, np.ones(2 * reach + 1), mode="full")[reach : reach + len(flags)] > 0
-
-
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The stretches in which flags hold: first frame, and first frame after."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _mean(values: NDArray[np.bool_]) -> float:

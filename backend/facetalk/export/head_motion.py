@@ -8,6 +8,7 @@ import numpy as np
 
 from facetalk.capture.captured_take import CapturedTake
 from facetalk.capture.performance import RATE
+from facetalk.runs import runs
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class HeadMotion:
         turned = np.stack([w, x, -z, y], axis=1)
         same_side = np.where((turned[1:] * turned[:-1]).sum(axis=1) < 0.0, -1.0, 1.0)
         turned *= np.cumprod(np.concatenate([[1.0], same_side]))[:, None]
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], take.bridged, [False]])))
-        unseen = [(int(start) / RATE, int(end) / RATE) for start, end in edges.reshape(-1, 2)]
+        unseen = [(start / RATE, end / RATE) for start, end in runs(take.bridged)]
         return cls(float(RATE), np.round(turned, 6).tolist(), unseen, [cut / RATE for cut in take.cuts])
 
     def write(self, folder: Path) -> Path:
