@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+
+from facetalk.topology.connected_pieces import connected_pieces
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -85,7 +85,7 @@ class Strips:
         keys, sides = np.unique(np.minimum(begin, end) * size + np.maximum(begin, end), return_inverse=True)
         sides = sides.reshape(-1, 4)
         across = np.concatenate([sides[:, [0, 2]], sides[:, [1, 3]]])
-        label = _components(across, len(keys))
+        label = connected_pieces(across, len(keys))
         return cls(keys, np.stack([keys // size, keys % size], axis=1), label, sides)
 
     def costs(self, vertices: Array, size: Size) -> Array:
@@ -145,7 +145,7 @@ def _join(points: Array, pairs: Indices, rank: Indices, weight: Array) -> tuple[
 
     Those of the highest rank ``[N]`` say where, each for as many as it stands for, its weight ``[N]``.
     """
-    group = _components(pairs, len(points))
+    group = connected_pieces(pairs, len(points))
     highest = np.zeros(group.max() + 1, dtype=np.int64)
     np.maximum.at(highest, group, rank)
     says = np.where(rank == highest[group], weight, 0.0)
@@ -215,7 +215,7 @@ def _holes(quads: Indices) -> tuple[int, int]:
     edges = len(np.unique(np.minimum(begin, end) * size + np.maximum(begin, end)))
     border = _borders(quads)[2]
     rims = np.stack([begin[border], end[border]], axis=1)
-    borders = len(np.unique(_components(rims, size)[rims[:, 0]])) if len(rims) else 0
+    borders = len(np.unique(connected_pieces(rims, size)[rims[:, 0]])) if len(rims) else 0
     return len(np.unique(quads)) - edges + len(quads), borders
 
 
@@ -228,12 +228,6 @@ def _turns(vertices: Array, quads: Indices, before: Array, quads_before: Indices
 
 def _areas(corners: Array) -> Array:
     return np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-
-
-def _components(pairs: Indices, count: int) -> Indices:
-    """Labels ``[count]`` of what pairs ``[P, 2]`` connect."""
-    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
 def _keys(edges: Indices, size: int) -> Indices:

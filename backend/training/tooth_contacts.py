@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from facetalk.topology.connected_pieces import connected_pieces
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -81,11 +81,8 @@ def _along_edges(values: Array, quads: Indices, tooth: Indices) -> Array:
 
 def _in_order(vertices: Array, quads: Indices) -> list[Indices]:
     """The vertices of every tooth, along the row from the subject's right to its left."""
-    first = np.concatenate([quads[:, :3].ravel(), quads[:, 3]])
-    second = np.concatenate([quads[:, 1:].ravel(), quads[:, 0]])
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(vertices), len(vertices)))
-    count, label = connected_components(graph, directed=False)
-    teeth = [np.flatnonzero(label == tooth) for tooth in range(count)]
+    label = connected_pieces(np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2), len(vertices))
+    teeth = [np.flatnonzero(label == tooth) for tooth in range(label.max() + 1)]
     behind = vertices[:, 2].min()
     turn = [np.arctan2(*(vertices[tooth].mean(axis=0) - [0.0, 0.0, behind])[[0, 2]]) for tooth in teeth]
     return [teeth[index] for index in np.argsort(turn)]

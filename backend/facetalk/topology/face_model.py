@@ -10,12 +10,11 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from facetalk.head.expression_field import ExpressionField
 from facetalk.head.head import Head
+from facetalk.topology.connected_pieces import connected_pieces
 from facetalk.topology.template import Template
 
 Array = NDArray[np.float64]
@@ -127,8 +126,7 @@ def outer_skin(template: Template) -> Indices:
     edge[template.groups["feature_edges"]] = True
     sides = np.stack([template.quads, np.roll(template.quads, -1, axis=1)], axis=-1).reshape(-1, 2)
     joined = sides[skin[sides].all(axis=1) & ~edge[sides].any(axis=1)]
-    graph = coo_matrix((np.ones(len(joined)), joined.T), shape=(len(skin), len(skin)))
-    _, piece = connected_components(graph, directed=False)
+    piece = connected_pieces(joined, len(skin))
     largest = np.bincount(piece[skin & ~edge]).argmax()
     return np.flatnonzero(skin & ((piece == largest) | edge))
 

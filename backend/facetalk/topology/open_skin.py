@@ -10,12 +10,11 @@ import igl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.topology.connected_pieces import connected_pieces
 from facetalk.topology.quad_relaxation import closest_on_curve
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import SKIN, TemplateRim, border_loops, template_rims
@@ -76,11 +75,11 @@ def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[Template
     distance = cKDTree(np.concatenate(places)).query(mesh.vertices)[0]
     edges = igl.edges(mesh.triangles)
     far = distance >= BARRIER
-    pieces = _pieces(edges[far[edges].all(axis=1)], len(mesh.vertices))
+    pieces = connected_pieces(edges[far[edges].all(axis=1)], len(mesh.vertices))
     tip = template.vertices[template.landmarks["nose_tip"]]
     inside = pieces != pieces[np.linalg.norm(mesh.vertices - tip, axis=1).argmin()]
     inside[~far] = _behind_nearest_quad(mesh, np.flatnonzero(~far), template, rims)
-    inside = _largest_pieces(edges, inside, len(rims))
+    inside = _largestconnected_pieces(edges, inside, len(rims))
     return np.where(inside, distance, -distance)
 
 
@@ -96,17 +95,11 @@ def _behind_nearest_quad(
     return np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
 
 
-def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+def _largestconnected_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Which vertices ``[V]`` are in the largest pieces of those inside; crumbs are of the wrong side of a corner."""
-    pieces = _pieces(edges[inside[edges].all(axis=1)], len(inside))
+    pieces = connected_pieces(edges[inside[edges].all(axis=1)], len(inside))
     largest = np.argsort(np.bincount(pieces[inside]))[-count:]
     return np.asarray(inside & np.isin(pieces, largest))
-
-
-def _pieces(edges: Indices, count: int) -> Indices:
-    """The number of the piece, connected by edges ``[E, 2]``, that each of so many vertices is in ``[V]``."""
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
-    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _on_lines(mesh: TriangleMesh, lines: Sequence[Array]) -> TriangleMesh:
@@ -158,7 +151,9 @@ def joined(mesh: TriangleMesh) -> TriangleMesh:
     """
     edges = igl.edges(mesh.triangles)
     short = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1) < SHORTEST
-    first, place = np.unique(_pieces(edges[short], len(mesh.vertices)), return_index=True, return_inverse=True)[1:]
+    first, place = np.unique(
+        connected_pieces(edges[short], len(mesh.vertices)), return_index=True, return_inverse=True
+    )[1:]
     triangles = place[mesh.triangles]
     whole = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
     return TriangleMesh(mesh.vertices[first], triangles[whole])
@@ -167,7 +162,7 @@ def joined(mesh: TriangleMesh) -> TriangleMesh:
 def reached_from(point: Array, mesh: TriangleMesh) -> TriangleMesh:
     """The connected piece of a mesh that is nearest to a point ``[3]``."""
     triangles = mesh.triangles
-    pieces = _pieces(igl.edges(triangles), len(mesh.vertices))
+    pieces = connected_pieces(igl.edges(triangles), len(mesh.vertices))
     used_at_all = np.unique(triangles)
     nearest = used_at_all[np.linalg.norm(mesh.vertices[used_at_all] - point, axis=1).argmin()]
     kept = triangles[pieces[triangles[:, 0]] == pieces[nearest]]

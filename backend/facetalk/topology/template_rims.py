@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
+from facetalk.topology.connected_pieces import connected_pieces
 from facetalk.topology.template import Template
 
 Array = NDArray[np.float64]
@@ -114,5 +113,4 @@ def _pieces(quads: Indices, may_cross: Callable[[Indices], NDArray[np.bool_]]) -
     order = np.lexsort((edges[crossable, 1], edges[crossable, 0]))
     edges, owner = edges[crossable][order], owner[crossable][order]
     shared = (edges[1:] == edges[:-1]).all(axis=1)
-    graph = coo_matrix((np.ones(shared.sum()), (owner[:-1][shared], owner[1:][shared])), (len(quads), len(quads)))
-    return np.asarray(connected_components(graph, directed=False)[1])
+    return connected_pieces(np.stack([owner[:-1][shared], owner[1:][shared]], axis=1), len(quads))
