@@ -12,8 +12,6 @@ from . import compat
 COLOR_ATTRIBUTE = "Color"
 WET_ATTRIBUTE = "Wet"  # of the skin: 0 dry, 1 as wet as the edges of the lids
 EYE_ATTRIBUTE = "Eye"  # across the gaze, from the pupil's middle, in radii of the iris
-BROW_ATTRIBUTE = "Brow"  # along a brow from its inner end, 0 to 1, and across it, -1 to 1
-UNDER_ATTRIBUTE = "Under"  # of a brow: the colour of the skin that it lies on
 MATERIAL_PREFIX = "FaceTalk "
 
 Color = tuple[float, float, float]
@@ -36,6 +34,7 @@ class Look:
             has no light that could tell.
         specular: strength of the part's own highlight, under the coat; 0.5 is that of skin or glass.
         anisotropy: how far highlights are drawn out along the surface, 0 to 1.
+        alpha: 0 is not seen at all, but in Workbench.
     """
 
     color: Color | None
@@ -48,6 +47,7 @@ class Look:
     shade: float = 1.0
     specular: float = 0.5
     anisotropy: float = 0.0
+    alpha: float = 1.0
 
 
 LOOKS = {
@@ -55,7 +55,7 @@ LOOKS = {
     "sclera": Look(
         (0.66, 0.62, 0.58), roughness=0.3, subsurface=0.3, scatter=(0.002, 0.001, 0.0007), coat=1.0, detail="sclera"
     ),
-    "brows": Look(None, roughness=0.75, scatter=(0.0037, 0.0014, 0.0007), specular=0.3, detail="brows"),
+    "brows": Look(None, roughness=0.75, alpha=0.0),  # their hairs are seen instead, an object of its own
     "iris": Look(None, roughness=0.6, uniform=True, coat=1.0, detail="iris", specular=0.1),
     "pupil": Look((0.002, 0.002, 0.002), roughness=0.6, coat=1.0, specular=0.0),
     "teeth": Look(
@@ -111,6 +111,7 @@ def _new_material(name: str, look: Look) -> bpy.types.Material:
     nodes.set("Subsurface Scale", 1.0)
     nodes.set("Coat Weight", look.coat)
     nodes.set("Coat Roughness", 0.03 if look.coat > 0.5 else 0.3)
+    nodes.set("Alpha", look.alpha)
     compat.set_input(nodes.shader, "Anisotropic", look.anisotropy)
     if look.color is None:
         nodes.feed("Base Color", nodes.attribute(COLOR_ATTRIBUTE, "Color"))
@@ -264,23 +265,6 @@ def _iris(nodes: Nodes) -> None:
     nodes.feed("Base Color", nodes.mix(nodes.ramp(off, 0.76, 1.0, 0.0, 0.9), color, (0.008, 0.007, 0.007)))
 
 
-def _brows(nodes: Nodes) -> None:
-    """Hairs that thin out towards the ends and edges of the brow, where skin is seen between them."""
-    brow = nodes.attribute(BROW_ATTRIBUTE, "Vector")
-    along, across = nodes.components(brow)[:2]
-    # The hairs lean outwards: they run up along the brow.
-    lean = nodes.math("MULTIPLY_ADD", across, -0.08, along)
-    hairs = nodes.noise(nodes.vector_of(nodes.math("MULTIPLY", lean, 60.0), nodes.math("MULTIPLY", across, 2.5)), 1.6)
-    inner, outer = nodes.ramp(along, -0.05, 0.3), nodes.ramp(along, 0.75, 1.05, 1.0, 0.0)
-    edge = nodes.ramp(nodes.math("ABSOLUTE", across), 0.3, 1.1, 1.0, 0.0)
-    dense = nodes.math("MULTIPLY", nodes.math("MULTIPLY", inner, outer), edge)
-    there = nodes.ramp(nodes.math("MULTIPLY_ADD", dense, 0.8, hairs), 0.55, 0.85)
-    hair = nodes.mix(nodes.ramp(hairs, 0.35, 0.65), nodes.tinted((0.6, 0.6, 0.6)), nodes.color())
-    nodes.feed("Base Color", nodes.mix(there, nodes.attribute(UNDER_ATTRIBUTE, "Color"), hair))
-    nodes.feed("Subsurface Weight", nodes.math("SUBTRACT", 1.0, there))
-    nodes.feed("Normal", nodes.bump(hairs, 0.5, 0.001))
-
-
 def _strands(nodes: Nodes) -> None:
     """Fine strands: light and dark, and a bump that breaks highlights as hair does."""
     place = nodes.vector("MULTIPLY", nodes.rest_position(), (1.0, 1.0, 0.16))
@@ -290,4 +274,4 @@ def _strands(nodes: Nodes) -> None:
     nodes.feed("Normal", nodes.bump(strands, 0.55, 0.002))
 
 
-DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "brows": _brows, "strands": _strands}
+DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "strands": _strands}

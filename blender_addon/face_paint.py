@@ -1,12 +1,11 @@
 """What materials read from the mesh: colours, where skin is wet, and coordinates on eyes and brows."""
 
-from typing import NamedTuple
-
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .face_materials import BROW_ATTRIBUTE, COLOR_ATTRIBUTE, EYE_ATTRIBUTE, UNDER_ATTRIBUTE, WET_ATTRIBUTE, look_of
+from .brow_shape import brow_shapes, nearest, two_middles, vertices_of
+from .face_materials import COLOR_ATTRIBUTE, EYE_ATTRIBUTE, WET_ATTRIBUTE, look_of
 from .records import Topology
 
 Array = NDArray[np.float32]
@@ -18,30 +17,24 @@ LASH_LINE = {"upper": 0.22, "lower": 0.55}  # factor on the colour at the edge o
 LID_WETNESS, LIP_WETNESS = 1.0, 0.3
 EDGE_OF_IRIS = 0.45  # factor on the iris's colour at its edge, where no node can tell (Workbench)
 SHARP_CORNERS = "crease_vert"  # Blender's own name: what the Subdivision modifier leaves where it is
-BARE_BROW = 0.16  # of a brow, from its inner end, over which it becomes skin, for Workbench too
-COLUMNS = 16  # along a brow, in which its width is measured
+BROW_THINS = (0.25, 0.75)  # of a brow, from its inner end, before and beyond which it thins out to skin
+BROW_DENSE = 0.9  # how much of a solid brow's colour is hair's, where it is densest
 
 
 def paint(mesh: bpy.types.Mesh, topology: Topology) -> None:
     """Give a face's mesh the attributes that its materials read."""
-    eye, brows = _eye_coordinates(topology), _brows(topology)
-    wet, lashes = _wetness(topology), _lash_line(topology)
+    eye, wet = _eye_coordinates(topology), _wetness(topology)
     colors = np.array(topology.colors, np.float32)
-    colors[:, :3] *= lashes[:, None]
-    thin = (
-        np.clip(1.0 - brows.coordinates[:, :1] / BARE_BROW, 0.0, 1.0) * (brows.coordinates != 0.0).any(axis=1)[:, None]
-    )
-    colors += thin * (brows.under - colors)
+    colors[:, :3] *= _lash_line(topology)[:, None]
+    _thin_brows(topology, colors)
     _fill_colors(mesh, topology, colors, np.linalg.norm(eye, axis=1))
     for name, kind, values in (
         (WET_ATTRIBUTE, "FLOAT", wet),
         (EYE_ATTRIBUTE, "FLOAT_VECTOR", eye),
-        (BROW_ATTRIBUTE, "FLOAT_VECTOR", brows.coordinates),
-        (UNDER_ATTRIBUTE, "FLOAT_COLOR", brows.under),
         (SHARP_CORNERS, "FLOAT", _open_edges(topology, "teeth")),
     ):
         attribute = mesh.attributes.new(name, kind, "POINT")
-        field = {"FLOAT": "value", "FLOAT_VECTOR": "vector", "FLOAT_COLOR": "color"}[kind]
+        field = {"FLOAT": "value", "FLOAT_VECTOR": "vector"}[kind]
         attribute.data.foreach_set(field, np.ascontiguousarray(values, np.float32).ravel())
 
 
@@ -99,10 +92,10 @@ def _eye_coordinates(topology: Topology) -> Array:
     if not len(pupil) or not len(edge):
         return found
     ball = np.unique(np.concatenate([pupil, iris, sclera]))
-    middles = _two_middles(topology.vertices[pupil])
-    nearest = _nearest(topology.vertices, middles)
+    middles = two_middles(topology.vertices[pupil])
+    sides = nearest(topology.vertices, middles)
     for side, middle in enumerate(middles):
-        own, rim = ball[nearest[ball] == side], edge[nearest[edge] == side]
+        own, rim = ball[sides[ball] == side], edge[sides[edge] == side]
         gaze = middle - topology.vertices[own].mean(axis=0)
         gaze /= np.linalg.norm(gaze)
         across = np.linalg.svd(gaze[None])[2][1:]
@@ -111,40 +104,15 @@ def _eye_coordinates(topology: Topology) -> Array:
     return found
 
 
-class _Brows(NamedTuple):
-    """Of every vertex: where it is along and across a brow ``[V, 3]``; the colour of the skin there ``[V, 4]``."""
-
-    coordinates: Array
-    under: Array
-
-
-def _brows(topology: Topology) -> _Brows:
-    found = _Brows(np.zeros((len(topology.vertices), 3), np.float32), np.array(topology.colors, np.float32))
-    brows, skin = vertices_of(topology, "brows"), vertices_of(topology, "skin")
-    if len(brows) < COLUMNS or not len(skin):
-        return found
-    middles = _two_middles(topology.vertices[brows])
-    nearest = _nearest(topology.vertices[brows], middles)
-    up = np.array(topology.placement)[2, :3] if topology.placement is not None else np.array([0.0, 0.0, 1.0])
-    for side, outwards in ((0, middles[0] - middles[-1]), (1, middles[-1] - middles[0])):
-        own = brows[nearest == side]
-        points = topology.vertices[own]
-        if not len(own):
-            continue
-        along = points @ outwards
-        along = (along - along.min()) / np.ptp(along)
-        column = np.minimum((along * COLUMNS).astype(np.int64), COLUMNS - 1)
-        centres, height = (np.arange(COLUMNS) + 0.5) / COLUMNS, points @ up
-        filled = np.unique(column)
-        low, high = (np.array([pick(height[column == each]) for each in filled]) for pick in (np.min, np.max))
-        below, above = np.interp(along, centres[filled], low), np.interp(along, centres[filled], high)
-        found.coordinates[own, 0] = along
-        found.coordinates[own, 1] = 2.0 * (height - below) / np.maximum(above - below, 1e-9) - 1.0
-        cores = np.stack([points[column == each].mean(axis=0) for each in filled])
-        seen = topology.colors[skin[_nearest(cores, topology.vertices[skin])]]
-        for channel in range(3):
-            found.under[own, channel] = np.interp(along, centres[filled], seen[:, channel])
-    return found
+def _thin_brows(topology: Topology, colors: Array) -> None:
+    """Let the colours ``[V, 4]`` of brows fade to those of the skin beneath, as hairs do that grow apart; in place."""
+    skin = vertices_of(topology, "skin")
+    for brow in brow_shapes(topology) if len(skin) else []:
+        under = topology.colors[skin[nearest(brow.line, topology.vertices[skin])]]
+        bare = np.stack([np.interp(brow.along, brow.centres, channel) for channel in under.T], axis=1)
+        ends = np.interp(brow.along, (0.0, *BROW_THINS, 1.0), (0.0, 1.0, 1.0, 0.2))
+        dense = BROW_DENSE * ends * (1.0 - brow.across**2)
+        colors[brow.vertices] = bare + dense[:, None] * (colors[brow.vertices] - bare)
 
 
 def _open_edges(topology: Topology, part: str) -> Array:
@@ -162,27 +130,6 @@ def _open_edges(topology: Topology, part: str) -> Array:
         found, count = np.unique(edges, return_counts=True)
         open_edge[np.stack(np.divmod(found[count == 1], len(open_edge)))] = 1.0
     return open_edge
-
-
-def vertices_of(topology: Topology, part: str) -> Indices:
-    """The vertices of a part's faces, none if there is no such part."""
-    if part not in topology.materials:
-        return np.zeros(0, np.int64)
-    material = np.repeat(topology.material_index, topology.face_sizes)
-    return np.unique(topology.corners[material == topology.materials.index(part)]).astype(np.int64)
-
-
-def _two_middles(points: Array) -> Array:
-    """The middles ``[2, 3]`` of points that lie in two heaps, one at either side of the face."""
-    farthest = points[np.linalg.norm(points - points[0], axis=1).argmax()]
-    near = _nearest(points, np.stack([points[0], farthest]))
-    heaps = [points[near == heap] for heap in (0, 1)]
-    return np.stack([heap.mean(axis=0) for heap in heaps if len(heap)])
-
-
-def _nearest(points: Array, middles: Array) -> Indices:
-    """Which of some middles ``[M, 3]`` is nearest to points ``[N, 3]``."""
-    return np.linalg.norm(points[:, None] - middles, axis=2).argmin(axis=1)
 
 
 def _blurred(values: Array, topology: Topology) -> Array:

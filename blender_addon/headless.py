@@ -16,7 +16,7 @@ from typing import IO
 
 import bpy
 
-from . import compat, face_object, hair_object, lashes, stage
+from . import brow_hairs, compat, face_object, hair_object, hair_ribbons, lashes, stage
 from .frame_stream import ByteSource, read_take
 from .head_motion import HeadMotion, apply_head_motion
 from .motion_writer import MotionWriter
@@ -55,6 +55,7 @@ def build(
     assert isinstance(topology, Topology), "the reader has checked the order"
     _set_time(scene, hello)
     face = face_object.create_face(FACE_NAME, topology)
+    brow_hairs.create_brow_hairs(face, topology)
     lashes.create_lashes(face, topology)
     face["facetalk"] = json.dumps(asdict(hello))
     if cache is None:
@@ -124,6 +125,8 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
     if options.cache:
         play_from(face, str(options.cache))
     scene.render.engine = options.engine
+    for hairs in hair_ribbons.worn_by(face):  # finer than pixels, which Workbench would leave as specks
+        hairs.hide_render = options.engine == WORKBENCH
     scene.render.resolution_x, scene.render.resolution_y = options.resolution
     if options.coarse:
         scene.render.use_simplify, scene.render.simplify_subdivision_render = True, 0

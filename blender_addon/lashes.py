@@ -1,25 +1,19 @@
-"""Eyelashes: an object of its own under the face, whose nodes keep every lash on the edge of its lid, frame by frame.
-
-Nothing of the face hangs on them: hide them, change them, or take them away.
-"""
-
-from collections.abc import Mapping
-from types import MappingProxyType
+"""Eyelashes: ribbons that stay on the edges of the lids, whatever these do."""
 
 import bpy
 import numpy as np
 from bpy.types import NodeSocket
 from numpy.typing import NDArray
 
-from .face_materials import COLOR_ATTRIBUTE, Look, shared_material
-from .face_paint import EDGES, SIDES, vertices_of
+from .brow_shape import vertices_of
+from .face_materials import Look, shared_material
+from .face_paint import EDGES, SIDES
+from .hair_ribbons import FollowingNodes, Ribbons, create_ribbons
 from .records import Topology
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-TREE = "FaceTalk Lashes"
-MARK = "facetalk_lashes"  # custom property of the object
 COLOR = (0.010, 0.007, 0.006)
 LOOK = Look(COLOR, roughness=0.5, specular=0.3)
 COUNT = {"upper": 44, "lower": 28}  # of either eye
@@ -47,37 +41,16 @@ def create_lashes(face: bpy.types.Object, topology: Topology) -> bpy.types.Objec
     rows = [row for row in rows if row is not None]
     if not rows:
         return None
-    mesh = bpy.data.meshes.new(f"{face.name} Lashes")
     roots, shares, centres, offsets = (np.concatenate(part) for part in zip(*rows, strict=True))
-    starts = 2 * STEPS * np.arange(len(offsets) // (2 * STEPS))[:, None, None]
-    quads = starts + 2 * np.arange(STEPS - 1)[:, None] + np.array([0, 1, 3, 2])
-    mesh.from_pydata(np.zeros_like(offsets).tolist(), [], quads.reshape(-1, 4).tolist(), shade_flat=False)
-    for name, kind, field, values in (
-        ("root", "INT", "value", roots[:, 0].astype(np.int32)),
-        ("next", "INT", "value", roots[:, 1].astype(np.int32)),
-        ("share", "FLOAT", "value", shares),
-        ("eye", "FLOAT_VECTOR", "vector", centres),
-        ("offset", "FLOAT_VECTOR", "vector", offsets),
-    ):
-        mesh.attributes.new(name, kind, "POINT").data.foreach_set(field, np.ascontiguousarray(values).ravel())
-    color = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="POINT")
-    color.data.foreach_set("color", np.tile(np.array((*COLOR, 1.0), np.float32), len(offsets)))
-    mesh.materials.append(shared_material("lashes", LOOK))
-    made = bpy.data.objects.new(mesh.name, mesh)
-    made.parent = face
-    made[MARK] = True
-    for collection in face.users_collection:
-        collection.objects.link(made)
-    follow = made.modifiers.new("Follow Lids", "NODES")
-    follow.node_group = bpy.data.node_groups.get(TREE) or _follow_lids()
-    slot = next(item for item in follow.node_group.interface.items_tree if item.socket_type == "NodeSocketObject")
-    follow[slot.identifier] = face
-    return made
-
-
-def worn_by(face: bpy.types.Object) -> list[bpy.types.Object]:
-    """The lashes of a face."""
-    return [child for child in face.children if MARK in child]
+    attributes = {
+        "root": ("INT", roots[:, 0].astype(np.int32)),
+        "next": ("INT", roots[:, 1].astype(np.int32)),
+        "share": ("FLOAT", shares),
+        "eye": ("FLOAT_VECTOR", centres),
+        "offset": ("FLOAT_VECTOR", offsets),
+    }
+    ribbons = Ribbons(STEPS, attributes, np.tile(np.array((*COLOR, 1.0), np.float32), (len(offsets), 1)))
+    return create_ribbons(face, "Lashes", ribbons, shared_material("lashes", LOOK), ("Follow Lids", _follow_lids))
 
 
 def _lid(topology: Topology, lid: str, side: str) -> tuple[Indices, Array, Array, Array] | None:
@@ -124,72 +97,13 @@ def _lash(lid: str, at: float, longer: float, turned: float, outwards: float) ->
     return np.stack([left, right], axis=1).reshape(-1, 3).astype(np.float32)
 
 
-def _follow_lids() -> bpy.types.NodeTree:
-    """Nodes that put every lash on its lid: away from the eye's middle, along the lid's edge, and across both."""
-    tree = bpy.data.node_groups.new(TREE, "GeometryNodeTree")
-    tree.is_modifier = True
-    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
-    tree.interface.new_socket("Face", in_out="INPUT", socket_type="NodeSocketObject")
-    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-    nodes = _Nodes(tree)
-    given = nodes.add("NodeGroupInput").outputs
-    face = nodes.add("GeometryNodeObjectInfo", {"Object": given["Face"]}, transform_space="ORIGINAL").outputs[
-        "Geometry"
-    ]
-    first, second = (nodes.vertex(face, nodes.named(name, "INT")) for name in ("root", "next"))
+def _follow_lids(nodes: FollowingNodes) -> NodeSocket:
+    """Every lash on its lid: away from the eye's middle, along the lid's edge, and across both."""
+    first, second = (nodes.face_vertex(name) for name in ("root", "next"))
     edge = nodes.vector("SUBTRACT", second, first)
-    root = nodes.vector("ADD", first, nodes.scaled(edge, nodes.named("share", "FLOAT")))
+    root = nodes.moved(first, [(edge, nodes.named("share", "FLOAT"))])
     away = nodes.vector("NORMALIZE", nodes.vector("SUBTRACT", root, nodes.named("eye", "FLOAT_VECTOR")))
     along = nodes.vector("NORMALIZE", edge)
     across = nodes.vector("NORMALIZE", nodes.vector("CROSS_PRODUCT", away, along))
-    place = root
-    offset = nodes.add("ShaderNodeSeparateXYZ", {"Vector": nodes.named("offset", "FLOAT_VECTOR")}).outputs
-    for direction, far in zip((away, along, across), offset, strict=True):
-        place = nodes.vector("ADD", place, nodes.scaled(direction, far))
-    moved = nodes.add("GeometryNodeSetPosition", {"Geometry": given["Geometry"], "Position": place}).outputs[0]
-    nodes.add("NodeGroupOutput", {"Geometry": moved})
-    return tree
-
-
-class _Nodes:
-    """Geometry nodes being laid out."""
-
-    def __init__(self, tree: bpy.types.NodeTree) -> None:
-        self._tree = tree
-
-    def add(
-        self, kind: str, inputs: Mapping[str, NodeSocket] = MappingProxyType({}), **settings: str
-    ) -> bpy.types.Node:
-        """A node with settings and its inputs linked by name."""
-        made = self._tree.nodes.new(kind)
-        made.location = (190.0 * (len(self._tree.nodes) % 8), -170.0 * (len(self._tree.nodes) // 8))
-        for name, value in settings.items():
-            setattr(made, name, value)
-        for name, source in inputs.items():
-            # Some nodes have one input for every type of data, all of one name.
-            self._tree.links.new(source, next(slot for slot in made.inputs if slot.enabled and slot.name == name))
-        return made
-
-    def named(self, name: str, kind: str) -> NodeSocket:
-        """An attribute of the lashes' mesh."""
-        made = self.add("GeometryNodeInputNamedAttribute", data_type=kind)
-        made.inputs["Name"].default_value = name
-        return next(slot for slot in made.outputs if slot.enabled)
-
-    def vertex(self, geometry: NodeSocket, index: NodeSocket) -> NodeSocket:
-        """Where a vertex of a geometry is."""
-        position = self.add("GeometryNodeInputPosition").outputs[0]
-        inputs = {"Geometry": geometry, "Value": position, "Index": index}
-        made = self.add("GeometryNodeSampleIndex", inputs, data_type="FLOAT_VECTOR", domain="POINT")
-        return next(slot for slot in made.outputs if slot.enabled)
-
-    def vector(self, operation: str, *values: NodeSocket) -> NodeSocket:
-        """One operation on vectors."""
-        made = self.add("ShaderNodeVectorMath", operation=operation)
-        for source, slot in zip(values, made.inputs, strict=False):
-            self._tree.links.new(source, slot)
-        return made.outputs["Vector"]
-
-    def scaled(self, value: NodeSocket, factor: NodeSocket) -> NodeSocket:
-        """A vector times a number."""
-        return self.add("ShaderNodeVectorMath", {"Vector": value, "Scale": factor}, operation="SCALE").outputs["Vector"]
+    far = nodes.components(nodes.named("offset", "FLOAT_VECTOR"))
+    return nodes.moved(root, list(zip((away, along, across), far, strict=True)))

@@ -13,7 +13,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import character_object, face_object, hair_object, lashes
+from . import brow_hairs, character_object, face_object, hair_object, hair_ribbons, lashes
 from .motion_writer import MotionWriter
 from .records import BackendError, Frame, Hair, Hello, Key, Keys, Topology
 from .strip_sound import StripSound
@@ -190,6 +190,7 @@ class TakeBuilder:
             collection.objects.unlink(face)
         _face_collection(scene).objects.link(face)
         if character is None:
+            brow_hairs.create_brow_hairs(face, topology)
             lashes.create_lashes(face, topology)
         face.hide_viewport = True  # a view that redraws the growing object would slow its growth
         face.facetalk.template = template
@@ -236,8 +237,8 @@ def find(name: str, uid: int) -> bpy.types.Object | None:
 
 
 def remove(thing: bpy.types.Object) -> None:
-    """Delete a face with its lashes, or hair, and all that only it used: mesh, keys, action, materials, collection."""
-    for worn in lashes.worn_by(thing):
+    """Delete a face with its lashes and brows, or hair, and all that only it used: mesh, action, collection."""
+    for worn in hair_ribbons.worn_by(thing):
         remove(worn)
     mesh = thing.data
     keys = mesh.shape_keys

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon.face_object import create_face
-from blender_addon.lashes import LENGTH, TREE, create_lashes
+from blender_addon.lashes import LENGTH, create_lashes
 from blender_addon.records import Topology
 from blender_addon.takes import remove
 
@@ -86,8 +86,8 @@ def test_lashes_go_with_their_face() -> None:
     lashes = create_lashes(face, topology)
     assert lashes is not None
     name = lashes.name
-    before = bpy.data.node_groups[TREE].users
+    before = bpy.data.node_groups["FaceTalk Lashes"].users
     remove(face)
     assert name not in bpy.data.objects
-    left = bpy.data.node_groups.get(TREE)
+    left = bpy.data.node_groups.get("FaceTalk Lashes")
     assert (0 if left is None else left.users) == before - 1
