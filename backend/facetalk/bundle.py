@@ -70,7 +70,7 @@ def read_bundle(folder: Path, kind: str) -> Bundle:
     Raises:
         UserError: anything is missing, damaged, too large, or of another kind or version; it names the file.
     """
-    manifest = _read_manifest(folder / "manifest.json")
+    manifest = read_manifest(folder)
     if manifest["format_version"] != FORMAT_VERSION:
         raise UserError(
             f"{folder / 'manifest.json'} has bundle format {manifest['format_version']}, this program reads "
@@ -87,6 +87,28 @@ def read_bundle(folder: Path, kind: str) -> Bundle:
             except SafetensorError as error:
                 raise UserError(f"{folder / file_name} is not a safetensors file: get the bundle again.") from error
     return Bundle(folder, kind, manifest["name"], manifest["config"], tensors)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself; its weights are neither read nor checked.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / "manifest.json"
+    try:
+        if path.stat().st_size > MANIFEST_LIMIT:
+            raise UserError(f"{path} is too large for a manifest: get the bundle again.")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: choose the folder of a FaceTalk bundle.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON: get the bundle again.") from error
+    fields = {"format_version": int, "kind": str, "name": str, "config": dict, "sha256": dict}
+    for field, kind in fields.items():
+        if not isinstance(manifest, dict) or not isinstance(manifest.get(field), kind):
+            raise UserError(f"{path} has no valid entry '{field}': get the bundle again.")
+    return dict(manifest)
 
 
 def write_bundle(
@@ -140,22 +162,6 @@ def write_bundle(
         if folder.exists():
             shutil.rmtree(folder)
         staged.rename(folder)
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MANIFEST_LIMIT:
-            raise UserError(f"{path} is too large for a manifest: get the bundle again.")
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: choose the folder of a FaceTalk bundle.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON: get the bundle again.") from error
-    fields = {"format_version": int, "kind": str, "name": str, "config": dict, "sha256": dict}
-    for field, kind in fields.items():
-        if not isinstance(manifest, dict) or not isinstance(manifest.get(field), kind):
-            raise UserError(f"{path} has no valid entry '{field}': get the bundle again.")
-    return dict(manifest)
 
 
 def _read_checked(folder: Path, file_name: str, digest: str) -> bytes:
