@@ -12,6 +12,8 @@ from . import compat
 COLOR_ATTRIBUTE = "Color"
 WET_ATTRIBUTE = "Wet"  # of the skin: 0 dry, 1 as wet as the edges of the lids
 EYE_ATTRIBUTE = "Eye"  # across the gaze, from the pupil's middle, in radii of the iris
+STRIPS = 1024.0  # beside each other in the UVs of hair: each lock has one
+HEIGHT_ATTRIBUTE = "Height"  # of hair over the skin, 0 to 1, which it reaches a little above the hairline
 MATERIAL_PREFIX = "FaceTalk "
 
 Color = tuple[float, float, float]
@@ -170,6 +172,23 @@ class Nodes:
         """Coordinates that stay on the face while it moves: 0 to 1 over the neutral face."""
         return self._node("ShaderNodeTexCoord").outputs["Generated"]
 
+    def uv_map(self) -> NodeSocket:
+        """The mesh's UVs."""
+        return self._node("ShaderNodeUVMap").outputs[0]
+
+    def tangent(self) -> NodeSocket:
+        """The direction on the surface in which the first coordinate of the UVs grows."""
+        node = self._node("ShaderNodeTangent")
+        node.direction_type = "UV_MAP"
+        return node.outputs[0]
+
+    def random(self, number: NodeSocket) -> NodeSocket:
+        """A number from 0 to 1 that is anyone's guess, but for one number always the same."""
+        node = self._node("ShaderNodeTexWhiteNoise")
+        node.noise_dimensions = "1D"
+        self._put(node.inputs["W"], number)
+        return node.outputs["Value"]
+
     def noise(self, place: NodeSocket, scale: float, detail: float = 2.0) -> NodeSocket:
         """Soft noise, 0 to 1 about 0.5."""
         return self._node("ShaderNodeTexNoise", {"Vector": place, "Scale": scale, "Detail": detail}).outputs[0]
@@ -266,12 +285,20 @@ def _iris(nodes: Nodes) -> None:
 
 
 def _strands(nodes: Nodes) -> None:
-    """Fine strands: light and dark, and a bump that breaks highlights as hair does."""
-    place = nodes.vector("MULTIPLY", nodes.rest_position(), (1.0, 1.0, 0.16))
-    strands = nodes.noise(place, 90.0, 3.0)
-    dark = nodes.tinted((0.5, 0.48, 0.46))
-    nodes.feed("Base Color", nodes.mix(nodes.ramp(strands, 0.3, 0.7), dark, nodes.color()))
-    nodes.feed("Normal", nodes.bump(strands, 0.55, 0.002))
+    """Strands along every lock, as its UVs lie: light and dark, darker at the root, in grooves; few at the hairline."""
+    across, along, _ = nodes.components(nodes.uv_map())
+    strip = nodes.math("MULTIPLY", across, STRIPS)
+    place = nodes.vector_of(nodes.math("MULTIPLY", strip, 22.0), nodes.math("MULTIPLY", along, 1.6))
+    strands = nodes.noise(place, 1.0, 2.0)
+    own = nodes.math("MULTIPLY_ADD", nodes.random(nodes.math("FLOOR", strip)), 0.4, 0.8)
+    tone = nodes.math("MULTIPLY", own, nodes.ramp(along, 0.0, 0.8, 0.72, 1.25))
+    tone = nodes.math("MULTIPLY", tone, nodes.ramp(strands, 0.3, 0.68, 0.3, 1.3))
+    nodes.feed("Base Color", nodes.mix(1.0, nodes.color(), nodes.vector_of(tone, tone, tone), "MULTIPLY"))
+    nodes.feed("Normal", nodes.bump(strands, 1.0, 0.002))
+    nodes.feed("Tangent", nodes.tangent())
+    height = nodes.attribute(HEIGHT_ATTRIBUTE, "Fac")
+    thick = nodes.math("MULTIPLY_ADD", strands, 0.9, nodes.ramp(height, 0.1, 1.0, 0.0, 0.6))
+    nodes.feed("Alpha", nodes.ramp(thick, 0.6, 0.78))
 
 
 DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "strands": _strands}

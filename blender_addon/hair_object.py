@@ -9,15 +9,19 @@ import zlib
 import bpy
 import numpy as np
 from mathutils import Color
+from mathutils.bvhtree import BVHTree
 
-from .face_materials import COLOR_ATTRIBUTE, Look, shared_material
+from .face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, Look, shared_material
 from .face_object import UV_MAP, fill_quads
 from .records import Hair
 
 FINGERPRINT = "facetalk_hair"  # custom property of the object
 STYLE = "facetalk_hair_style"  # another, for people and scripts
 ROUGHNESS = 0.6
-ANISOTROPY = 0.4  # without a tangent of its own the shader's runs round the vertical axis: a ring of light
+ANISOTROPY = 0.4
+SPECULAR = 0.25
+SOFT_HAIRLINE = 0.005  # metres over the skin up to which hair is so thin that skin is seen between the strands
+FOREHEAD = 0.35  # of the hair's depth, from the front, where its hairline is looked at
 
 
 def create_hair(face: bpy.types.Object, hair: Hair) -> bpy.types.Object:
@@ -34,6 +38,7 @@ def create_hair(face: bpy.types.Object, hair: Hair) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
     fill_quads(mesh, hair.vertices, hair.quads, hair.uv)
     _fill_color(mesh, hair)
+    _fill_height(mesh, hair, face)
     mesh.materials.append(_material(hair))
     made = bpy.data.objects.new(name, mesh)
     made.parent = face
@@ -114,9 +119,25 @@ def _fill_color(mesh: bpy.types.Mesh, hair: Hair) -> None:
     mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOR_ATTRIBUTE)
 
 
+def _fill_height(mesh: bpy.types.Mesh, hair: Hair, face: bpy.types.Object) -> None:
+    """How far hair is over the skin, in ``SOFT_HAIRLINE``; all of it, where no one looks at the hairline."""
+    height = np.ones(len(hair.vertices), np.float32)
+    depth = hair.vertices[:, 1]
+    front = np.flatnonzero(depth < depth.min() + FOREHEAD * np.ptp(depth))
+    skin = np.empty(3 * len(face.data.vertices), np.float32)
+    face.data.vertices.foreach_get("co", skin)
+    corners = [polygon.vertices for polygon in face.data.polygons]
+    tree = BVHTree.FromPolygons(skin.reshape(-1, 3).tolist(), corners)
+    found = [tree.find_nearest(place, SOFT_HAIRLINE) for place in hair.vertices[front].tolist()]
+    height[front] = [1.0 if each[3] is None else min(1.0, each[3] / SOFT_HAIRLINE) for each in found]
+    mesh.attributes.new(HEIGHT_ATTRIBUTE, "FLOAT", "POINT").data.foreach_set("value", height)
+
+
 def _material(hair: Hair) -> bpy.types.Material:
     # One for each colour, found again by its name: an edited look holds for the next hair of that colour.
     color = hair.color[:3]
     shown = Color(color).from_scene_linear_to_srgb()
     name = "hair #" + "".join(f"{round(255 * part):02x}" for part in shown)
-    return shared_material(name, Look(color, roughness=ROUGHNESS, detail="strands", anisotropy=ANISOTROPY))
+    return shared_material(
+        name, Look(color, roughness=ROUGHNESS, specular=SPECULAR, detail="strands", anisotropy=ANISOTROPY)
+    )

@@ -24,6 +24,7 @@ from facetalk.presets import HEAD, TOPOLOGY, presets_folder
 from training.ict_heads import IctHeads
 from training.makehuman import load_makehuman
 from training.measure_face_points import measure_face_points
+from training.sculptures import mean_skin
 from training.skin_fit import SkinFit, closed_mouth, skin_landmarks, skin_mobility
 from training.template_detail import DETAILS, Detail
 from training.template_hair import hair_tensors
@@ -114,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     fit = SkinFit(load_makehuman(options.makehuman), IctHeads.load(options.data))
     for detail in (DETAILS[name] for name in options.only):
         pieces, skin = template_pieces(fit, head, detail, options.resolution)
-        hair = {} if detail.hair_of else hair_tensors(head)
+        hair = {} if detail.hair_of else hair_tensors(head, mean_skin(fit.heads))
         write_template(options.output / detail.name, detail, pieces, skin, fit, hair)
         log.info("%s: %d quads", detail.name, sum(len(piece.quads) for piece in pieces))
         if options.output / detail.name == presets_folder() / TOPOLOGY:

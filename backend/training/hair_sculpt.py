@@ -178,6 +178,9 @@ class HairVolume:
         ground: signed distance to what the hair grows on.
         box: lowest and highest corner ``[2, 3]``.
         spacing: of the grid, head units.
+
+    Attributes:
+        locks: all that were added.
     """
 
     def __init__(self, ground: DistanceGrid, box: Array = BOX, spacing: float = SPACING) -> None:
@@ -187,6 +190,7 @@ class HairVolume:
         self.shape = (len(self.axes[0]), len(self.axes[1]), len(self.axes[2]))
         self.values: Values = np.full(self.shape, BAND, dtype=np.float32)
         self.ground = self.on_grid(ground)
+        self.locks: list[Locks] = []
 
     def on_grid(self, distance: DistanceGrid) -> Values:
         """Another field on this grid."""
@@ -203,6 +207,7 @@ class HairVolume:
 
     def add(self, locks: Locks) -> None:
         """Add locks."""
+        self.locks.append(locks)
         count, steps = locks.paths.shape[:2]
         length = np.linalg.norm(np.diff(locks.paths, axis=1), axis=2)
         radius = float(max(locks.width.max(), locks.thickness.max()) + 0.5 * length.max() + 0.7 * BAND)

@@ -461,10 +461,24 @@ def sculpt_hair(style: str, skin: SkinSurface, spacing: float = SPACING) -> Tria
     Raises:
         UserError: there is no such style.
     """
+    sculptor = _sculpted(style, skin, spacing)
+    if style not in COVERING_EARS:
+        _clear_ears(sculptor)
+    return sculptor.volume.mesh()
+
+
+def hair_locks(style: str, skin: SkinSurface, spacing: float = SPACING) -> list[Locks]:
+    """The locks that ``sculpt_hair`` makes a style of, with the same arguments.
+
+    Raises:
+        UserError: there is no such style.
+    """
+    return _sculpted(style, skin, spacing).volume.locks
+
+
+def _sculpted(style: str, skin: SkinSurface, spacing: float) -> _Sculptor:
     if style not in _STYLES:
         raise UserError(f"There is no hair style {style!r}; choose one of {', '.join(HAIR_STYLES)}.")
     sculptor = _Sculptor(skin, HAIR_STYLES.index(style), spacing)
     _STYLES[style](sculptor)
-    if style not in COVERING_EARS:
-        _clear_ears(sculptor)
-    return sculptor.volume.mesh()
+    return sculptor

@@ -50,12 +50,20 @@ def sculpt(heads: IctHeads, folder: Path) -> Sculptures:
 
 
 def _sculpt(heads: IctHeads) -> dict[str, TriangleMesh]:
-    mean = heads.canonical(identity_code(0), heads.calibrate(identity_code(0)))
-    used, triangles = np.unique(heads.triangles_of["skin"], return_inverse=True)
-    skin = SkinSurface(mean[used], triangles.reshape(-1, 3))
+    mean, skin = _mean(heads), mean_skin(heads)
     return {BROWS: sculpt_brows(skin, mean[list(IBUG_VERTICES[17:27])])} | {
         style: sculpt_hair(style, skin) for style in HAIR_STYLES
     }
+
+
+def mean_skin(heads: IctHeads) -> SkinSurface:
+    """The skin of the mean head in canonical pose, that all of it is sculpted on."""
+    used, triangles = np.unique(heads.triangles_of["skin"], return_inverse=True)
+    return SkinSurface(_mean(heads)[used], triangles.reshape(-1, 3))
+
+
+def _mean(heads: IctHeads) -> NDArray[np.float64]:
+    return heads.canonical(identity_code(0), heads.calibrate(identity_code(0)))
 
 
 def _surface(vertices: NDArray[np.float64], triangles: NDArray[np.int64]) -> Surface:

@@ -22,7 +22,7 @@ from blender_addon import (
     takes,
     timeline,
 )
-from blender_addon.face_materials import COLOR_ATTRIBUTE
+from blender_addon.face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE
 from blender_addon.hair_change import HairChange
 from blender_addon.records import BackendError, Hair, Topology
 from blender_addon.work import Work
@@ -110,6 +110,18 @@ def test_hair_is_what_was_sent(face: "bpy.types.Object") -> None:
     assert (hair.name, hair.parent, mesh.shape_keys) == ("Face Hair", face, None)
     assert set(hair.users_collection) == set(face.users_collection)
     assert [(m.type, m.levels, m.render_levels) for m in hair.modifiers] == [("SUBSURF", 0, 1)]
+
+
+def test_hair_knows_how_far_it_is_over_the_forehead() -> None:
+    forehead = cast(Topology, grid_mesh(4))  # at y = 0
+    over = np.array([0.0, 0.25, 0.5, 1.0, 4.0, -100.0]) * hair_object.SOFT_HAIRLINE  # the last is behind it
+    strand = np.stack([0.0 * over + 0.01, -over, 0.0 * over + 0.02], axis=1).astype(np.float32)
+    uv = np.zeros((1, 4, 2), np.float32)
+    hair = Hair("strand", strand, np.array([[0, 1, 2, 3]], np.int32), uv, HAIR_COLOR)
+    mesh = hair_object.create_hair(face_object.create_face("Face", forehead), hair).data
+    height = np.empty(len(strand), np.float32)
+    mesh.attributes[HEIGHT_ATTRIBUTE].data.foreach_get("value", height)
+    np.testing.assert_allclose(height, [0.0, 0.25, 0.5, 1.0, 1.0, 1.0], atol=1e-4)
 
 
 def test_hair_follows_the_face(face: "bpy.types.Object") -> None:
