@@ -13,6 +13,7 @@ Indices = NDArray[np.int64]
 
 ANGLE_BINS = 61
 CHAMFER, SLOPE = 4, 2.0  # heights by which a wall is prolonged, and how steeply
+BETWEEN_CORNERS = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)]) / 3.0  # of a triangle
 BEHIND = 0.028  # head units: what lies deeper behind the wall is tongue side, not lip
 LIP_THICKNESS = 0.06  # head units over which a push fades outwards, so that a lip moves as a whole
 
@@ -33,7 +34,7 @@ class ArchWall:
 
     @classmethod
     def of(cls, teeth: Array) -> "ArchWall":
-        """The wall of posed tooth vertices ``[N, 3]``."""
+        """The wall of posed points of teeth ``[N, 3]``, as dense as ``on_triangles`` has them."""
         axis = float(teeth[:, 2].mean())
         lowest = float(teeth[:, 1].min())
         heights = int((teeth[:, 1].max() - lowest) / HEIGHT_STEP) + 2
@@ -41,7 +42,7 @@ class ArchWall:
         radius = np.zeros((ANGLE_BINS, heights))
         front = np.abs(angle - ANGLE_BINS // 2) <= ANGLE_BINS // 2
         np.maximum.at(radius, (angle[front].round().astype(int), height[front].round().astype(int)), distance[front])
-        # Vertices are sparser than bins, and lips lie on the arch as on a splint, not between the teeth.
+        # Points are sparser than bins, and lips lie on the arch as on a splint, not between the teeth.
         return cls(axis, lowest, maximum_filter(radius, size=(5, 3)))
 
     @property
@@ -91,6 +92,20 @@ class ArchWall:
         depth = wall + film - distance
         depth[(wall < 0.5 * self.radius.max()) | (depth > BEHIND) | (points[:, 2] < self.axis)] = 0.0
         return np.asarray(depth), angle, height, distance
+
+
+def facing_out(head: Array, triangles: Indices) -> Indices:
+    """Those of a row of teeth's triangles ``[F, 3]`` on a head ``[V, 3]`` that face away from the tongue."""
+    corners = head[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    axis = np.array([0.0, 0.0, head[np.unique(triangles), 2].mean()])
+    outwards = normals * (corners.mean(axis=1) - axis)
+    return np.asarray(triangles[outwards[:, 0] + outwards[:, 2] > 0.0])
+
+
+def on_triangles(head: Array, triangles: Indices) -> Array:
+    """Points ``[N, 3]`` spread over triangles ``[F, 3]`` of a head ``[V, 3]``: teeth have vertices 4 mm apart."""
+    return np.asarray(np.einsum("pc,fcx->pfx", BETWEEN_CORNERS, head[triangles]).reshape(-1, 3))
 
 
 def _cylinder(points: Array, axis: float, lowest: float) -> tuple[Array, Array, Array]:

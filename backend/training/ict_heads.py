@@ -23,7 +23,7 @@ from facetalk.head.contact import TOUCHING_LIPS, blink_touching
 from facetalk.head.eyes import GAZE_DEGREES, IRIS_DEGREES, PUPIL_DEGREES, PUPIL_GAIN, rotations
 from training.capped_holes import cap_holes
 from training.contact import KitContact, smallest_closing_weight
-from training.dental_arch import ArchWall
+from training.dental_arch import ArchWall, facing_out, on_triangles
 from training.eye_opening import eye_opening
 from training.ict_bands import lid_band, lip_band, near_lips
 from training.ict_landmarks import IBUG_VERTICES, ORIGIN_CENTIMETRES, UNITS_PER_CENTIMETRE
@@ -83,6 +83,7 @@ class IctHeads:
         self.mouth_socket: Indices = np.arange(*ranges["mouth_socket"])
         self.eye_sockets: Indices = np.arange(ranges["eye_socket_left"][0], ranges["eye_socket_right"][1])
         self.teeth = {part: self._single_teeth(part) for part in ("upper_teeth", "lower_teeth")}
+        self._teeth_fronts = [facing_out(self.neutral, self.triangles_of[part]) for part in self.teeth]
         of_skin, face = ranges["mouth_socket"][1], ranges["face"][1]
         self.lips = lip_band(self.neutral, self.jaw_drop, of_skin)
         blinks = {"left": shapes["eyeBlink_L"], "right": shapes["eyeBlink_R"]}
@@ -224,8 +225,8 @@ class IctHeads:
         """Lips lie on the teeth, upper and lower; a lip that is pushed moves as a whole."""
         lips = np.concatenate([self.lips.upper, self.lips.lower])
         for head in posed:
-            for part in ("upper_teeth", "lower_teeth"):
-                ArchWall.of(head[self.vertices_of[part]]).push_out(head, lips, self._around_mouth, LIP_FILM)
+            for front in self._teeth_fronts:
+                ArchWall.of(on_triangles(head, front)).push_out(head, lips, self._around_mouth, LIP_FILM)
 
     def _pupil_shape(self, name: str) -> Array:
         """A wider pupil ``[V, 3]``: what lies within slides outwards on the ball, and the iris gives way."""

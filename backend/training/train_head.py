@@ -26,7 +26,7 @@ from facetalk.head.head import MEASURING_POINTS
 from facetalk.head.head_fields import build_fields
 from facetalk.head.identity_field import HAIR_LATTICE
 from facetalk.head.teeth import ROWS
-from training.dental_arch import ArchWall
+from training.dental_arch import ArchWall, facing_out, on_triangles
 from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
 from training.expression_stage import ExpressionStage
 from training.head_layout import HeadLayout, lay_out
@@ -145,7 +145,8 @@ class HeadTraining:
 
     def arches(self) -> dict[str, ArchWall]:
         """The mean head's rows of teeth as walls."""
-        return {row: ArchWall.of(self.mean[self.heads.vertices_of[row]]).chamfered() for row in ROWS}
+        fronts = {row: facing_out(self.mean, self.heads.triangles_of[row]) for row in ROWS}
+        return {row: ArchWall.of(on_triangles(self.mean, front)).chamfered() for row, front in fronts.items()}
 
     def surfaces(self) -> list[Surface]:
         """The parts of the mean head, brows last."""

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from facetalk.head.contact import LIDS, LIPS, TOUCHING_LIDS, TOUCHING_LIPS, Rims, blink_touching, eased
+from facetalk.head.contact import (
+    LIDS,
+    LIPS,
+    STEEPEST,
+    TOUCHING_LIDS,
+    TOUCHING_LIPS,
+    Rims,
+    blink_touching,
+    eased,
+)
 from facetalk.head.rim_gap import gaps
 from tests.head.rim_bars import COLUMNS, LINE, MILLIMETRE, RADIUS, bars
 
@@ -71,6 +80,14 @@ def test_corners_stay_where_they_are() -> None:
     widening = lips().widenings(bars(-MILLIMETRE)[None], torch.tensor([TOUCHING_LIPS])).view(2, COLUMNS)
     assert widening[:, [0, -1]].eq(0.0).all()
     assert (widening[:, 1:-1] > 0.9 * MILLIMETRE).all()
+
+
+def test_what_crosses_beside_a_corner_is_parted_no_further_than_the_corner_lets_it() -> None:
+    posed = bars(-20.0 * MILLIMETRE)
+    widening = lips().widenings(posed[None], torch.tensor([TOUCHING_LIPS])).view(2, COLUMNS)
+    way = posed[:, LINE, 1, 0] - posed[:, LINE, 0, 0]
+    assert torch.allclose(widening[:, 1], STEEPEST * way)
+    assert torch.allclose(widening[:, 2], 2.0 * STEEPEST * way, rtol=1e-4)
 
 
 def test_a_blink_shuts_whatever_is_left() -> None:

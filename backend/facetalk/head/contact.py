@@ -24,6 +24,7 @@ BLINK_REACH = 0.0104  # head units: lids nearer than this, and the former, are s
 BLINKING = (0.75, 1.0)  # weights of eyeBlink between which that comes about
 EASE = 3.0  # gaps wider than this many times what is taken for shut are left as they are
 LIP_CORNERS, LID_CORNERS = 0.2, 0.05  # of the columns, from either corner: gaps are narrow there without being shut
+STEEPEST = 2.0  # gap per way from the nearer corner, where rims are one: what is measured as more is another fold's
 ROUNDS = 2  # of measuring and moving
 
 
@@ -63,8 +64,7 @@ class Rims:
             grid: the posed rims ``[T, 2, R, C, 3]``.
             touching: head units, of every frame, below which a gap is shut ``[T]``.
         """
-        shut = self._shut(touching)[:, None]
-        fade = self._from_corner().clamp(max=1.0)  # at the corners the rims are one
+        shut, limit = self._shut(touching)[:, None], self._limit()
         apart = 0.5 * grid.new_tensor([1.0, -1.0])[:, None, None]
         wider = torch.zeros_like(grid[:, :, self.line, :, 0])
         for _ in range(ROUNDS):
@@ -72,7 +72,8 @@ class Rims:
             now[..., 1] += apart * wider[:, :, None]
             gap = gaps(now, self.line, self.depth)
             should = eased(gap - wider, shut, self.lap)
-            wider = wider + torch.where(gap.isfinite(), should - gap, 0.0) * fade
+            wider = wider + torch.where(gap.isfinite(), should - gap, 0.0)
+            wider = torch.minimum(torch.maximum(wider, -limit), limit)
         return wider.flatten(1)
 
     def corrections(self, grid: Tensor, touching: Tensor, gains: Tensor) -> tuple[tuple[int, Tensor], ...]:
@@ -103,6 +104,11 @@ class Rims:
         shut = self._shut(touching)
         share = ((EASE * shut - gap) / ((EASE - 1.0) * shut).clamp(min=1e-9)).clamp(0.0, 1.0)
         return (front[:, 1] - front[:, 0])[:, 0].clamp(min=0.0) * share.square() * (3.0 - 2.0 * share)
+
+    def _limit(self) -> Tensor:
+        """By how much the gap at columns of both rims may be made wider or narrower ``[2, C]``, head units."""
+        x = self.grid[:, self.line, :, 0]
+        return STEEPEST * torch.minimum(x - x[:, :1], x[:, -1:] - x).clamp(min=0.0)
 
     def _from_corner(self) -> Tensor:
         """How many columns away the nearer corner is ``[C]``."""
