@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from .brow_shape import BrowShape, brow_shapes, vertices_of
 from .face_materials import Look, shared_material
-from .hair_ribbons import FollowingNodes, Ribbons, create_ribbons
 from .records import Topology
+from .worn_pieces import FollowingNodes, Piece, create_piece, ribbon_quads
 
 Array = NDArray[np.float32]
 
@@ -55,9 +55,9 @@ def create_brow_hairs(face: bpy.types.Object, topology: Topology) -> bpy.types.O
         "weights": ("FLOAT_VECTOR", weights),
         "offset": ("FLOAT_VECTOR", offsets),
     }
-    ribbons = Ribbons(STEPS, attributes, colors)
+    piece = Piece(ribbon_quads(len(colors) // (2 * STEPS), STEPS), attributes, colors)
     material = shared_material("brow hairs", LOOK)
-    return create_ribbons(face, "Brows", ribbons, material, ("Follow Skin", _follow_skin))
+    return create_piece(face, "Brows", piece, material, ("Follow Skin", _follow_skin))
 
 
 CORNERS = ("first", "second", "third")  # attributes: the triangle of skin that a hair grows on

@@ -182,6 +182,13 @@ class Nodes:
         node.direction_type = "UV_MAP"
         return node.outputs[0]
 
+    def upwards(self) -> NodeSocket:
+        """How far the surface faces up as the head sees it, -1 to 1: on an eyeball, how high a place is."""
+        normal = self._node("ShaderNodeNewGeometry").outputs["Normal"]
+        turned = self._node("ShaderNodeVectorTransform", {"Vector": normal})
+        turned.vector_type, turned.convert_from, turned.convert_to = "NORMAL", "WORLD", "OBJECT"
+        return self.components(turned.outputs[0])[2]
+
     def random(self, number: NodeSocket) -> NodeSocket:
         """A number from 0 to 1 that is anyone's guess, but for one number always the same."""
         node = self._node("ShaderNodeTexWhiteNoise")
@@ -263,17 +270,18 @@ def _skin(nodes: Nodes) -> None:
 
 
 def _sclera(nodes: Nodes) -> None:
-    """White that turns pink towards the corners, and does not end at the iris with a cut."""
+    """White that turns pink towards the corners, lies in the upper lid's shade, and ends at the iris without a cut."""
     eye = nodes.attribute(EYE_ATTRIBUTE, "Vector")
     off = nodes.vector("LENGTH", eye)
     veins = nodes.ramp(nodes.noise(eye, 2.2, 4.0), 0.45, 0.7)
-    pink = nodes.math("MULTIPLY", nodes.ramp(off, 1.2, 2.2), nodes.math("MULTIPLY_ADD", veins, 0.35, 0.45))
-    color = nodes.mix(pink, nodes.color(), (0.60, 0.36, 0.32))
-    nodes.feed("Base Color", nodes.mix(nodes.ramp(off, 1.0, 1.14, 0.75, 0.0), color, (0.13, 0.12, 0.12)))
+    pink = nodes.math("MULTIPLY", nodes.ramp(off, 1.15, 2.1), nodes.math("MULTIPLY_ADD", veins, 0.35, 0.5))
+    color = nodes.mix(pink, nodes.color(), (0.56, 0.33, 0.29))
+    color = nodes.mix(nodes.ramp(off, 1.0, 1.16, 0.8, 0.0), color, (0.13, 0.12, 0.12))
+    nodes.feed("Base Color", nodes.mix(1.0, color, _lid_shade(nodes), "MULTIPLY"))
 
 
 def _iris(nodes: Nodes) -> None:
-    """Fibres from the pupil outwards, a paler ring about it, a dark one at the edge."""
+    """Fibres from the pupil outwards, a paler ring about it, a dark one at the edge; lit from above, it glows below."""
     eye = nodes.attribute(EYE_ATTRIBUTE, "Vector")
     off = nodes.vector("LENGTH", eye)
     little = nodes.vector("MULTIPLY", eye, (0.12, 0.12, 0.0))
@@ -281,7 +289,16 @@ def _iris(nodes: Nodes) -> None:
     dark, pale, warm = (nodes.tinted(tint) for tint in ((0.45, 0.43, 0.42), (1.55, 1.5, 1.45), (1.7, 1.35, 0.95)))
     color = nodes.mix(nodes.ramp(fibres, 0.36, 0.66), dark, pale)
     color = nodes.mix(nodes.ramp(off, 0.42, 0.62, 0.5, 0.0), color, warm)
-    nodes.feed("Base Color", nodes.mix(nodes.ramp(off, 0.76, 1.0, 0.0, 0.9), color, (0.008, 0.007, 0.007)))
+    color = nodes.mix(nodes.ramp(off, 0.72, 1.0, 0.0, 0.92), color, (0.008, 0.007, 0.007))
+    glow = nodes.ramp(nodes.upwards(), -0.34, 0.1, 1.5, 1.0)
+    color = nodes.mix(1.0, color, nodes.vector_of(glow, glow, glow), "MULTIPLY")
+    nodes.feed("Base Color", nodes.mix(1.0, color, _lid_shade(nodes), "MULTIPLY"))
+
+
+def _lid_shade(nodes: Nodes) -> NodeSocket:
+    """What the upper lid and its lashes leave of the light on an eyeball: a colour to multiply."""
+    up = nodes.upwards()
+    return nodes.vector_of(*(nodes.ramp(up, 0.02, 0.42, 1.0, least) for least in (0.36, 0.30, 0.29)))
 
 
 def _strands(nodes: Nodes) -> None:

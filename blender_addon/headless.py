@@ -16,7 +16,7 @@ from typing import IO
 
 import bpy
 
-from . import brow_hairs, compat, face_object, hair_object, hair_ribbons, lashes, stage
+from . import brow_hairs, compat, face_object, hair_object, lashes, lid_margins, stage, worn_pieces
 from .frame_stream import ByteSource, read_take
 from .head_motion import HeadMotion, apply_head_motion
 from .motion_writer import MotionWriter
@@ -57,6 +57,7 @@ def build(
     face = face_object.create_face(FACE_NAME, topology)
     brow_hairs.create_brow_hairs(face, topology)
     lashes.create_lashes(face, topology)
+    lid_margins.create_lid_margins(face, topology)
     face["facetalk"] = json.dumps(asdict(hello))
     if cache is None:
         _write_keys(face, scene, hello, records)
@@ -125,7 +126,7 @@ def _run_render(options: argparse.Namespace, report: IO[str]) -> None:
     if options.cache:
         play_from(face, str(options.cache))
     scene.render.engine = options.engine
-    for hairs in hair_ribbons.worn_by(face):  # finer than pixels, which Workbench would leave as specks
+    for hairs in worn_pieces.worn_by(face):  # finer than pixels, which Workbench would leave as specks
         hairs.hide_render = options.engine == WORKBENCH
     scene.render.resolution_x, scene.render.resolution_y = options.resolution
     if options.coarse:

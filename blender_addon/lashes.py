@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from .brow_shape import vertices_of
 from .face_materials import Look, shared_material
 from .face_paint import EDGES, SIDES
-from .hair_ribbons import FollowingNodes, Ribbons, create_ribbons
 from .records import Topology
+from .worn_pieces import FollowingNodes, Piece, create_piece, ribbon_quads
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -49,8 +49,9 @@ def create_lashes(face: bpy.types.Object, topology: Topology) -> bpy.types.Objec
         "eye": ("FLOAT_VECTOR", centres),
         "offset": ("FLOAT_VECTOR", offsets),
     }
-    ribbons = Ribbons(STEPS, attributes, np.tile(np.array((*COLOR, 1.0), np.float32), (len(offsets), 1)))
-    return create_ribbons(face, "Lashes", ribbons, shared_material("lashes", LOOK), ("Follow Lids", _follow_lids))
+    colors = np.tile(np.array((*COLOR, 1.0), np.float32), (len(offsets), 1))
+    piece = Piece(ribbon_quads(len(colors) // (2 * STEPS), STEPS), attributes, colors)
+    return create_piece(face, "Lashes", piece, shared_material("lashes", LOOK), ("Follow Lids", _follow_lids))
 
 
 def _lid(topology: Topology, lid: str, side: str) -> tuple[Indices, Array, Array, Array] | None:

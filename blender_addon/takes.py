@@ -13,7 +13,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import brow_hairs, character_object, face_object, hair_object, hair_ribbons, lashes
+from . import brow_hairs, character_object, face_object, hair_object, lashes, lid_margins, worn_pieces
 from .motion_writer import MotionWriter
 from .records import BackendError, Frame, Hair, Hello, Key, Keys, Topology
 from .strip_sound import StripSound
@@ -192,6 +192,7 @@ class TakeBuilder:
         if character is None:
             brow_hairs.create_brow_hairs(face, topology)
             lashes.create_lashes(face, topology)
+            lid_margins.create_lid_margins(face, topology)
         face.hide_viewport = True  # a view that redraws the growing object would slow its growth
         face.facetalk.template = template
         face.facetalk.character = "" if character is None else character.name
@@ -238,7 +239,7 @@ def find(name: str, uid: int) -> bpy.types.Object | None:
 
 def remove(thing: bpy.types.Object) -> None:
     """Delete a face with its lashes and brows, or hair, and all that only it used: mesh, action, collection."""
-    for worn in hair_ribbons.worn_by(thing):
+    for worn in worn_pieces.worn_by(thing):
         remove(worn)
     mesh = thing.data
     keys = mesh.shape_keys

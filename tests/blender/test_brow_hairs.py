@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from blender_addon.brow_hairs import COUNT, LIFT, STEPS, create_brow_hairs
 from blender_addon.face_materials import COLOR_ATTRIBUTE
 from blender_addon.face_object import create_face
-from blender_addon.hair_ribbons import worn_by
 from blender_addon.records import Topology
 from blender_addon.takes import remove
+from blender_addon.worn_pieces import worn_by
 
 SIDE = 13  # vertices along either side of the square of skin
 HAIR = (0.05, 0.02, 0.01, 1.0)

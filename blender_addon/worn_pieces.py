@@ -1,4 +1,4 @@
-"""Short hairs as an object of its own under the face, whose nodes keep every hair where it grows, frame by frame.
+"""What a face wears: objects of their own under it, whose nodes keep every point where it belongs, frame by frame.
 
 Nothing of the face hangs on them: hide them, change them, or take them away.
 """
@@ -16,56 +16,55 @@ from .face_materials import COLOR_ATTRIBUTE
 
 Array = NDArray[np.float32]
 
-MARK = "facetalk_ribbons"  # custom property of the object
+MARK = "facetalk_piece"  # custom property of the object
 FIELDS = {"INT": "value", "FLOAT": "value", "FLOAT_VECTOR": "vector"}  # of Blender's attributes, by type
 
 
 @dataclass(frozen=True)
-class Ribbons:
-    """Hairs as ribbons that narrow to their tips, each a row of pairs of points from root to tip.
+class Piece:
+    """A mesh that goes with a face.
 
     Attributes:
-        steps: pairs of points along a hair.
+        quads: ``[Q, 4]``.
         attributes: what the nodes read, by name: Blender's type, and the values of every point ``[N]`` or ``[N, 3]``.
         colors: of every point, linear RGBA ``[N, 4]``.
     """
 
-    steps: int
+    quads: NDArray[np.int64]
     attributes: Mapping[str, tuple[str, NDArray[np.generic]]]
     colors: Array
 
-    @property
-    def quads(self) -> NDArray[np.int64]:
-        """The faces ``[Q, 4]``."""
-        points = 2 * self.steps
-        starts = points * np.arange(len(self.colors) // points)[:, None, None]
-        quads = starts + 2 * np.arange(self.steps - 1)[:, None] + np.array([0, 1, 3, 2])
-        return np.asarray(quads.reshape(-1, 4))
+
+def ribbon_quads(count: int, steps: int) -> NDArray[np.int64]:
+    """The faces ``[Q, 4]`` of ribbons, each a row of pairs of points, ``steps`` of them."""
+    starts = 2 * steps * np.arange(count)[:, None, None]
+    quads = starts + 2 * np.arange(steps - 1)[:, None] + np.array([0, 1, 3, 2])
+    return np.asarray(quads.reshape(-1, 4))
 
 
-def create_ribbons(
+def create_piece(
     face: bpy.types.Object,
     kind: str,
-    ribbons: Ribbons,
+    piece: Piece,
     material: bpy.types.Material,
     following: tuple[str, Callable[["FollowingNodes"], NodeSocket]],
 ) -> bpy.types.Object:
-    """New hairs on a face, in its collections.
+    """A new piece on a face, in its collections.
 
     Args:
-        face: becomes their parent.
-        kind: what they are called.
-        ribbons: the hairs.
-        material: theirs.
-        following: name of the modifier that keeps them on the face, and what lays out where they go.
+        face: becomes its parent.
+        kind: what it is called.
+        piece: its mesh.
+        material: its material.
+        following: name of the modifier that keeps it on the face, and what lays out where its points go.
     """
     mesh = bpy.data.meshes.new(f"{face.name} {kind}")
-    mesh.from_pydata(np.zeros((len(ribbons.colors), 3)).tolist(), [], ribbons.quads.tolist(), shade_flat=False)
-    for name, (data_type, values) in ribbons.attributes.items():
+    mesh.from_pydata(np.zeros((len(piece.colors), 3)).tolist(), [], piece.quads.tolist(), shade_flat=False)
+    for name, (data_type, values) in piece.attributes.items():
         attribute = mesh.attributes.new(name, data_type, "POINT")
         attribute.data.foreach_set(FIELDS[data_type], np.ascontiguousarray(values).ravel())
     color = mesh.color_attributes.new(name=COLOR_ATTRIBUTE, type="FLOAT_COLOR", domain="POINT")
-    color.data.foreach_set("color", np.ascontiguousarray(ribbons.colors, np.float32).ravel())
+    color.data.foreach_set("color", np.ascontiguousarray(piece.colors, np.float32).ravel())
     mesh.materials.append(material)
     made = bpy.data.objects.new(mesh.name, mesh)
     made.parent = face
@@ -82,7 +81,7 @@ def create_ribbons(
 
 
 def worn_by(face: bpy.types.Object) -> list[bpy.types.Object]:
-    """The lashes and brows of a face."""
+    """The pieces on a face: lashes, the hairs of brows, the margins of lids."""
     return [child for child in face.children if MARK in child]
 
 
@@ -94,23 +93,23 @@ def _following_tree(name: str, lay_out: Callable[["FollowingNodes"], NodeSocket]
     tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
     nodes = FollowingNodes(tree)
     place = lay_out(nodes)
-    moved = nodes.add("GeometryNodeSetPosition", {"Geometry": nodes.hairs, "Position": place}).outputs[0]
+    moved = nodes.add("GeometryNodeSetPosition", {"Geometry": nodes.piece, "Position": place}).outputs[0]
     nodes.add("NodeGroupOutput", {"Geometry": moved})
     return tree
 
 
 class FollowingNodes:
-    """Geometry nodes being laid out, that read a face and say where the points of its hairs go.
+    """Geometry nodes being laid out, that read a face and say where the points of a piece go.
 
     Attributes:
-        hairs: their geometry.
+        piece: its geometry.
         face: the face's.
     """
 
     def __init__(self, tree: bpy.types.NodeTree) -> None:
         self._tree = tree
         given = self.add("NodeGroupInput").outputs
-        self.hairs = given["Geometry"]
+        self.piece = given["Geometry"]
         read = self.add("GeometryNodeObjectInfo", {"Object": given["Face"]}, transform_space="ORIGINAL")
         self.face = read.outputs["Geometry"]
 
@@ -128,7 +127,7 @@ class FollowingNodes:
         return made
 
     def named(self, name: str, kind: str) -> NodeSocket:
-        """An attribute of the hairs' mesh."""
+        """An attribute of the piece's mesh."""
         made = self.add("GeometryNodeInputNamedAttribute", data_type=kind)
         made.inputs["Name"].default_value = name
         return next(slot for slot in made.outputs if slot.enabled)
