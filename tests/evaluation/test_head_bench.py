@@ -11,6 +11,7 @@ from torch import Tensor
 
 from facetalk.errors import UserError
 from facetalk.evaluation.head_bench import (
+    RESIDUE,
     HeadBench,
     Progress,
     bench_head,
@@ -20,6 +21,7 @@ from facetalk.evaluation.head_bench import (
     mesh_densely,
     mesh_sparsely,
     part_distance,
+    replace_residues,
 )
 from facetalk.head.meshing import TriangleMesh
 from facetalk.head.parametric_head import DistanceField, Posed
@@ -140,6 +142,16 @@ def test_a_shifted_and_a_torn_surface_are_told_apart() -> None:
     torn = TriangleMesh(mesh.vertices, mesh.triangles[large])
     for one, other in ((mesh, torn), (torn, mesh)):
         assert hausdorff_cells(one, other, box, 64) > 5.0
+
+
+def test_only_what_is_next_to_zero_is_asked_again() -> None:
+    head, identity = TwoBalls(), torch.zeros(1)
+    values = mesh_densely(part_distance(head, identity, None), head.box, 33, quiet)[1]
+    known = values.copy()
+    values[3, 4, 5], values[6, 7, 8] = -0.5 * RESIDUE, 2.0 * RESIDUE
+    replace_residues(values, head.distance_field(identity), 2, head.box)
+    assert values[3, 4, 5] == pytest.approx(known[3, 4, 5], abs=1e-6)
+    assert values[6, 7, 8] == np.float32(2.0 * RESIDUE)
 
 
 def test_an_overestimate_of_the_distance_is_found() -> None:

@@ -1,6 +1,7 @@
 """Teeth as a curved wall."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.dental_arch import ANGLE_BINS, ArchWall, facing_out, on_triangles
 
@@ -8,11 +9,12 @@ MILLIMETRE = 0.004  # head units
 RADIUS, AXIS, HEIGHT = 0.1, 0.05, 0.06
 
 
-def coarse_arch() -> tuple[np.ndarray, np.ndarray]:
+def coarse_arch() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """An arch of two curved sheets, outer and inner, with vertices 4 mm apart: vertices and triangles."""
     columns, rows = 25, 5
     angle = np.linspace(-1.5, 1.5, columns)
-    vertices, triangles = [], []
+    vertices: list[tuple[float, ...]] = []
+    triangles: list[tuple[int, ...]] = []
     for radius, outwards in ((RADIUS, True), (0.8 * RADIUS, False)):
         first = len(vertices)
         for height in np.linspace(0.0, HEIGHT, rows):

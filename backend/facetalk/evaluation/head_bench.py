@@ -15,12 +15,13 @@ from torch import Tensor
 from facetalk.errors import UserError
 from facetalk.head.head_surface import head_surface, parts_field
 from facetalk.head.meshing import TriangleMesh, marching_cubes_of_union
-from facetalk.head.parametric_head import ParametricHead
+from facetalk.head.parametric_head import DistanceField, ParametricHead
 from facetalk.head.sampled_grid import POINTS_PER_CHUNK
 
 SPARSE_RESOLUTIONS = (64, 128, 256)
 FRAMES = 50
 CHECKED_SAMPLES = 100_000  # of the dense grid, compared with the distance to the surface
+RESIDUE = 2e-4  # head units: the way back to a mean head is found to this, and what is nearer to zero has any sign
 CLEAR_OF_SURFACE = 2.0  # cells; nearer samples would measure the triangles, not the field
 
 Progress = Callable[[str, float], None]
@@ -57,7 +58,8 @@ class HeadBench:
         sparse: by rising resolution.
         dense: the whole grid.
         compared: the sparse meshing at the resolution of the dense one.
-        hausdorff: largest distance between the two surfaces, both ways, in cells of their grid.
+        hausdorff: largest distance between the two surfaces, both ways, in cells of their grid; the dense one's samples
+            that are a residue of zero are the sparse one's (``replace_residues``).
         sparse_components: connected pieces of the sparse surface.
         dense_components: connected pieces of the dense surface.
         overestimate: largest factor by which the head's value exceeds the distance to the surface, over samples of the
@@ -143,6 +145,9 @@ def bench_head(
     if not (len(dense.mesh.triangles) and len(compared.mesh.triangles)):
         raise UserError("The head has no surface in its box: choose another part or identity.")
     progress("compare", 0.0)
+    parts_meshed = range(len(head.parts)) if part is None else [head.parts.index(part)]
+    replace_residues(values, parts_field(head, identity, parts_meshed), len(parts_meshed), head.box)
+    of_same_field = march_densely(values, head.box)
     return HeadBench(
         points=len(points),
         prepare_seconds=prepare_seconds,
@@ -150,9 +155,9 @@ def bench_head(
         sparse=sparse,
         dense=dense,
         compared=compared,
-        hausdorff=hausdorff_cells(compared.mesh, dense.mesh, head.box, dense_resolution),
+        hausdorff=hausdorff_cells(compared.mesh, of_same_field, head.box, dense_resolution),
         sparse_components=_components(compared.mesh),
-        dense_components=_components(dense.mesh),
+        dense_components=_components(of_same_field),
         overestimate=largest_overestimate(values, dense.mesh, head.box),
     )
 
@@ -183,20 +188,43 @@ def mesh_densely(
 ) -> tuple[MeshingRun, NDArray[np.float32]]:
     """Marching cubes over every sample of the grid, and the samples ``[R, R, R]``."""
     start, processor_start = time.perf_counter(), time.process_time()
-    cell = (box[1] - box[0]) / (resolution - 1)
     values = np.empty(resolution**3, dtype=np.float32)
     for first in range(0, len(values), POINTS_PER_CHUNK):
-        number = torch.arange(first, min(first + POINTS_PER_CHUNK, len(values)), device=box.device)
-        places = torch.stack([number // resolution**2, number // resolution % resolution, number % resolution], dim=1)
-        values[first : first + POINTS_PER_CHUNK] = distance(box[0] + places * cell).cpu().numpy()
-        progress(f"dense {resolution}", (first + len(number)) / len(values))
+        numbers = torch.arange(first, min(first + POINTS_PER_CHUNK, len(values)), device=box.device)
+        values[first : first + POINTS_PER_CHUNK] = distance(_points(numbers, box, resolution)).cpu().numpy()
+        progress(f"dense {resolution}", (first + len(numbers)) / len(values))
     grid = values.reshape(resolution, resolution, resolution)
-    # The library takes the inside to be above the threshold.
-    vertices, triangles = mcubes.marching_cubes(-grid, 0.0)
-    low, high = box.cpu().numpy().astype(np.float64)
-    mesh = TriangleMesh(low + vertices * (high - low) / (resolution - 1), triangles.astype(np.int64))
+    mesh = march_densely(grid, box)
     seconds, processor_seconds = time.perf_counter() - start, time.process_time() - processor_start
     return MeshingRun(resolution, len(values), seconds, processor_seconds, mesh), grid
+
+
+def march_densely(values: NDArray[np.float32], box: Tensor) -> TriangleMesh:
+    """Marching cubes over all samples ``[R, R, R]`` of a box ``[2, 3]``."""
+    # The library takes the inside to be above the threshold.
+    vertices, triangles = mcubes.marching_cubes(-values, 0.0)
+    low, high = box.cpu().numpy().astype(np.float64)
+    return TriangleMesh(low + vertices * (high - low) / (len(values) - 1), triangles.astype(np.int64))
+
+
+@torch.no_grad()
+def replace_residues(values: NDArray[np.float32], field: DistanceField, parts: int, box: Tensor) -> None:
+    """Take samples so near zero that their sign is chance from the field that sparse meshing asks, in place.
+
+    Both are the same distance but for what their ways back to the mean head leave; a single sample in a pocket of air
+    inside a head that is above zero in one and below in the other makes surfaces a cell apart.
+
+    Args:
+        values: samples ``[R, R, R]``.
+        field: prepared for the identity.
+        parts: how many distances it tells.
+        box: lowest and highest corner of the grid ``[2, 3]``.
+    """
+    numbers = torch.from_numpy(np.flatnonzero(np.abs(values) < RESIDUE)).to(box.device)
+    for some in numbers.split(POINTS_PER_CHUNK):
+        wanted = torch.ones(len(some), parts, dtype=torch.bool, device=box.device)
+        distances = field(_points(some, box, len(values)), wanted).amin(dim=1)
+        values.reshape(-1)[some.cpu().numpy()] = distances.cpu().numpy()
 
 
 def hausdorff_cells(one: TriangleMesh, other: TriangleMesh, box: Tensor, resolution: int) -> float:
@@ -267,6 +295,12 @@ def _time_posing(
     start = time.perf_counter()
     prepared.pose(motion.to(head.device)).points.cpu()
     return prepare_seconds, 1000 * (time.perf_counter() - start) / FRAMES
+
+
+def _points(numbers: Tensor, box: Tensor, resolution: int) -> Tensor:
+    """Where samples ``[N]`` of a grid are ``[N, 3]``, counted x slowest."""
+    places = torch.stack([numbers // resolution**2, numbers // resolution % resolution, numbers % resolution], dim=1)
+    return box[0] + places * ((box[1] - box[0]) / (resolution - 1))
 
 
 def _distances(points: NDArray[np.float64], mesh: TriangleMesh) -> NDArray[np.float64]:
