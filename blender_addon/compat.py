@@ -53,6 +53,14 @@ def set_input(node: bpy.types.Node, name: str, value: float) -> None:
         node.inputs[name].default_value = value
 
 
+def set_modifier_input(modifier: bpy.types.NodesModifier, identifier: str, value: bpy.types.ID) -> None:
+    """Set an input of a modifier's nodes: in its ``properties`` where it has them (5.2), else in the modifier itself."""
+    if hasattr(modifier, "properties"):
+        getattr(modifier.properties.inputs, identifier).value = value
+    else:
+        modifier[identifier] = value
+
+
 def direct_strips(editor: bpy.types.SequenceEditor) -> "bpy.types.StripsTopLevel":
     """The strips directly in a sequence editor, to which new ones are added (``sequences`` until 4.4)."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

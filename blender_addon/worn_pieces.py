@@ -12,6 +12,7 @@ import numpy as np
 from bpy.types import NodeSocket
 from numpy.typing import NDArray
 
+from . import compat
 from .face_materials import COLOR_ATTRIBUTE
 
 Array = NDArray[np.float32]
@@ -76,7 +77,7 @@ def create_piece(
     tree_name = f"FaceTalk {kind}"
     modifier.node_group = bpy.data.node_groups.get(tree_name) or _following_tree(tree_name, lay_out)
     slot = next(item for item in modifier.node_group.interface.items_tree if item.socket_type == "NodeSocketObject")
-    modifier[slot.identifier] = face
+    compat.set_modifier_input(modifier, slot.identifier, face)
     return made
 
 
