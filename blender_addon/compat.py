@@ -54,7 +54,7 @@ def set_input(node: bpy.types.Node, name: str, value: float) -> None:
 
 
 def set_modifier_input(modifier: bpy.types.NodesModifier, identifier: str, value: bpy.types.ID) -> None:
-    """Set an input of a modifier's nodes: in its ``properties`` where it has them (5.2), else in the modifier itself."""
+    """Set an input of a modifier's nodes: in its ``properties`` if it has them (5.2), else in itself."""
     if hasattr(modifier, "properties"):
         getattr(modifier.properties.inputs, identifier).value = value
     else:
