@@ -14,6 +14,7 @@ WET_ATTRIBUTE = "Wet"  # of the skin: 0 dry, 1 as wet as the edges of the lids
 EYE_ATTRIBUTE = "Eye"  # across the gaze, from the pupil's middle, in radii of the iris
 STRIPS = 1024.0  # beside each other in the UVs of hair: each lock has one
 HEIGHT_ATTRIBUTE = "Height"  # of hair over the skin, 0 to 1, which it reaches a little above the hairline
+UNDER_ATTRIBUTE = "Under"  # of hair: the colour of the skin beneath
 MATERIAL_PREFIX = "FaceTalk "
 
 Color = tuple[float, float, float]
@@ -310,12 +311,13 @@ def _strands(nodes: Nodes) -> None:
     own = nodes.math("MULTIPLY_ADD", nodes.random(nodes.math("FLOOR", strip)), 0.4, 0.8)
     tone = nodes.math("MULTIPLY", own, nodes.ramp(along, 0.0, 0.8, 0.72, 1.25))
     tone = nodes.math("MULTIPLY", tone, nodes.ramp(strands, 0.3, 0.68, 0.3, 1.3))
-    nodes.feed("Base Color", nodes.mix(1.0, nodes.color(), nodes.vector_of(tone, tone, tone), "MULTIPLY"))
+    hair = nodes.mix(1.0, nodes.color(), nodes.vector_of(tone, tone, tone), "MULTIPLY")
     nodes.feed("Normal", nodes.bump(strands, 1.0, 0.002))
     nodes.feed("Tangent", nodes.tangent())
     height = nodes.attribute(HEIGHT_ATTRIBUTE, "Fac")
     thick = nodes.math("MULTIPLY_ADD", strands, 0.9, nodes.ramp(height, 0.1, 1.0, 0.0, 0.6))
-    nodes.feed("Alpha", nodes.ramp(thick, 0.6, 0.78))
+    roots = nodes.mix(1.0, nodes.attribute(UNDER_ATTRIBUTE, "Color"), (0.8, 0.76, 0.74), "MULTIPLY")
+    nodes.feed("Base Color", nodes.mix(nodes.ramp(thick, 0.55, 0.8), roots, hair))
 
 
 DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "strands": _strands}

@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Color
 from mathutils.bvhtree import BVHTree
 
-from .face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, Look, shared_material
+from .face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, UNDER_ATTRIBUTE, Look, shared_material
 from .face_object import UV_MAP, fill_quads
 from .records import Hair
 
@@ -20,7 +20,7 @@ STYLE = "facetalk_hair_style"  # another, for people and scripts
 ROUGHNESS = 0.6
 ANISOTROPY = 0.4
 SPECULAR = 0.25
-SOFT_HAIRLINE = 0.005  # metres over the skin up to which hair is so thin that skin is seen between the strands
+SOFT_HAIRLINE = 0.005  # metres over the skin up to which skin is seen between the strands of hair
 FOREHEAD = 0.35  # of the hair's depth, from the front, where its hairline is looked at
 
 
@@ -38,7 +38,7 @@ def create_hair(face: bpy.types.Object, hair: Hair) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
     fill_quads(mesh, hair.vertices, hair.quads, hair.uv)
     _fill_color(mesh, hair)
-    _fill_height(mesh, hair, face)
+    _fill_hairline(mesh, hair, face)
     mesh.materials.append(_material(hair))
     made = bpy.data.objects.new(name, mesh)
     made.parent = face
@@ -119,18 +119,24 @@ def _fill_color(mesh: bpy.types.Mesh, hair: Hair) -> None:
     mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOR_ATTRIBUTE)
 
 
-def _fill_height(mesh: bpy.types.Mesh, hair: Hair, face: bpy.types.Object) -> None:
-    """How far hair is over the skin, in ``SOFT_HAIRLINE``; all of it, where no one looks at the hairline."""
-    height = np.ones(len(hair.vertices), np.float32)
+def _fill_hairline(mesh: bpy.types.Mesh, hair: Hair, face: bpy.types.Object) -> None:
+    """How far hair is over the skin, in ``SOFT_HAIRLINE``, and that skin's colour; where the hairline is looked at."""
+    height, under = np.ones(len(hair.vertices), np.float32), np.zeros((len(hair.vertices), 4), np.float32)
     depth = hair.vertices[:, 1]
     front = np.flatnonzero(depth < depth.min() + FOREHEAD * np.ptp(depth))
-    skin = np.empty(3 * len(face.data.vertices), np.float32)
+    skin, colors = np.empty(3 * len(face.data.vertices), np.float32), np.empty(4 * len(face.data.loops), np.float32)
     face.data.vertices.foreach_get("co", skin)
-    corners = [polygon.vertices for polygon in face.data.polygons]
-    tree = BVHTree.FromPolygons(skin.reshape(-1, 3).tolist(), corners)
+    face.data.color_attributes[COLOR_ATTRIBUTE].data.foreach_get("color", colors)
+    polygons = [polygon.vertices for polygon in face.data.polygons]
+    first_corner = np.empty(len(polygons), np.int32)
+    face.data.polygons.foreach_get("loop_start", first_corner)
+    tree = BVHTree.FromPolygons(skin.reshape(-1, 3).tolist(), polygons)
     found = [tree.find_nearest(place, SOFT_HAIRLINE) for place in hair.vertices[front].tolist()]
-    height[front] = [1.0 if each[3] is None else min(1.0, each[3] / SOFT_HAIRLINE) for each in found]
+    near = front[[each[3] is not None for each in found]]
+    height[near] = [each[3] / SOFT_HAIRLINE for each in found if each[3] is not None]
+    under[near] = colors.reshape(-1, 4)[first_corner[[each[2] for each in found if each[2] is not None]]]
     mesh.attributes.new(HEIGHT_ATTRIBUTE, "FLOAT", "POINT").data.foreach_set("value", height)
+    mesh.color_attributes.new(UNDER_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set("color", under.ravel())
 
 
 def _material(hair: Hair) -> bpy.types.Material:

@@ -11,7 +11,7 @@ Indices = NDArray[np.int64]
 
 GROOVE = 0.9 * MILLIMETRE  # depth under the smoothed surface that hair keeps
 SMOOTHING = 20  # passes: what is narrower than some six quads is smoothed away
-ROUNDS = 3
+ROUNDS = 8
 SPREADING = 3  # passes in which a filling spreads to the vertices about it
 
 

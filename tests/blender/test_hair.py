@@ -22,7 +22,7 @@ from blender_addon import (
     takes,
     timeline,
 )
-from blender_addon.face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE
+from blender_addon.face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, UNDER_ATTRIBUTE
 from blender_addon.hair_change import HairChange
 from blender_addon.records import BackendError, Hair, Topology
 from blender_addon.work import Work
@@ -122,6 +122,8 @@ def test_hair_knows_how_far_it_is_over_the_forehead() -> None:
     height = np.empty(len(strand), np.float32)
     mesh.attributes[HEIGHT_ATTRIBUTE].data.foreach_get("value", height)
     np.testing.assert_allclose(height, [0.0, 0.25, 0.5, 1.0, 1.0, 1.0], atol=1e-4)
+    under = mesh.color_attributes[UNDER_ATTRIBUTE].data
+    np.testing.assert_allclose([tuple(point.color) for point in under][:3], 1.0)  # the grid is white
 
 
 def test_hair_follows_the_face(face: "bpy.types.Object") -> None:
