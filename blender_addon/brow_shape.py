@@ -10,7 +10,8 @@ from .records import Topology
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-COLUMNS = 16  # along a brow, in which its height is measured
+COLUMNS = 16  # along a brow, at most, in which its height is measured
+IN_A_COLUMN = 9  # vertices, on average: a coarse brow has fewer columns, so that none misses an edge
 
 
 class BrowShape(NamedTuple):
@@ -44,7 +45,7 @@ class BrowShape(NamedTuple):
 def brow_shapes(topology: Topology) -> list[BrowShape]:
     """The brows of a face, none where no part of its mesh is called so."""
     brows = vertices_of(topology, "brows")
-    if len(brows) < COLUMNS:
+    if len(brows) < 2 * IN_A_COLUMN:
         return []
     points = topology.vertices[brows]
     middles = two_middles(points)
@@ -79,9 +80,10 @@ def nearest(points: Array, middles: Array) -> Indices:
 def _brow(vertices: Indices, points: Array, outwards: Array, up: Array) -> BrowShape:
     along = points @ outwards
     along = (along - along.min()) / max(float(np.ptp(along)), 1e-9)
-    column = np.minimum((along * COLUMNS).astype(np.int64), COLUMNS - 1)
+    columns = int(np.clip(len(vertices) // IN_A_COLUMN, 1, COLUMNS))
+    column = np.minimum((along * columns).astype(np.int64), columns - 1)
     filled = np.unique(column)
-    centres, height = (filled + 0.5) / COLUMNS, points @ up
+    centres, height = (filled + 0.5) / columns, points @ up
     low, high = (np.array([pick(height[column == each]) for each in filled]) for pick in (np.min, np.max))
     line = np.stack([points[column == each].mean(axis=0) for each in filled])
     line += ((0.5 * (low + high)) - line @ up)[:, None] * up
