@@ -19,7 +19,7 @@ from .worn_pieces import FollowingNodes, Piece, create_piece, ribbon_quads
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-LOOK = Look(None, roughness=0.3, subsurface=0.6, scatter=(0.003, 0.001, 0.0007), coat=0.8)
+LOOK = Look(None, roughness=0.3, subsurface=0.6, scatter=(0.003, 0.001, 0.0007), coat=0.5)
 STEPS = 24  # points along a margin
 ENDS = (0.05, 0.97)  # of the lid's edge, from the inner corner, that it takes
 WATER = 0.0004  # metres that tears climb on the ball

@@ -15,7 +15,7 @@ BROW_ROOTS = 0.02  # head units about a brow within which what is painted dark o
 # Factors on linear RGB where a tone is at its strongest. Blood reddens what is thin or well supplied; skin about the
 # eyes is thinner and darker; foreheads are paler, and what is about the mouth is cooler.
 ROSY, EARS = (1.05, 0.80, 0.78), (1.06, 0.74, 0.70)
-LIDS, UNDER_EYES = (0.90, 0.77, 0.76), (0.87, 0.80, 0.84)
+LIDS, UNDER_EYES = (0.92, 0.82, 0.80), (0.88, 0.82, 0.85)
 FOREHEAD, MUZZLE = (1.03, 1.03, 0.97), (0.95, 0.97, 0.98)
 EAR_WIDTH = (0.86, 0.95)  # of the widest skin: from here to there it becomes ear
 
