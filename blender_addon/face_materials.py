@@ -315,7 +315,9 @@ def _strands(nodes: Nodes) -> None:
     nodes.feed("Normal", nodes.bump(strands, 1.0, 0.002))
     nodes.feed("Tangent", nodes.tangent())
     height = nodes.attribute(HEIGHT_ATTRIBUTE, "Fac")
-    thick = nodes.math("MULTIPLY_ADD", strands, 0.9, nodes.ramp(height, 0.1, 1.0, 0.0, 0.6))
+    # Hair that has left its roots may come near the skin again, on a cheek or a neck.
+    over = nodes.math("MAXIMUM", nodes.ramp(height, 0.1, 1.0), nodes.ramp(along, 0.05, 0.25))
+    thick = nodes.math("MULTIPLY_ADD", strands, 0.9, nodes.math("MULTIPLY", over, 0.6))
     roots = nodes.mix(1.0, nodes.attribute(UNDER_ATTRIBUTE, "Color"), (0.8, 0.76, 0.74), "MULTIPLY")
     nodes.feed("Base Color", nodes.mix(nodes.ramp(thick, 0.55, 0.8), roots, hair))
 
