@@ -17,7 +17,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 STRIPS = 1024  # beside each other in the square, at least as many as a style has locks
-MARGIN = 0.5  # half widths beyond a lock's edges that its strip has room for: what fills the gaps between locks
+SPREAD = (
+    1.3  # how fast a strip fills over a lock's half width; it never ends, for hair fills the gaps between locks too
+)
 CANDIDATES = 24  # points of paths about a face that its lock is sought among
 TURN = 5  # points along a path that the corners of a face may be away from its middle: less than a turn of a curl
 
@@ -89,7 +91,7 @@ def strand_uv(vertices: Array, quads: Indices, styles: Sequence[Locks]) -> Array
     at = np.take_along_axis(along, off.argmin(axis=2), axis=1)
     forward, across, _ = np.moveaxis(points.seen(corners, at), -1, 0)
     progress = (at - first[:, None] + 0.5 * forward.clip(-1.0, 1.0)) / (last - first)[:, None]
-    within = 0.5 + 0.5 * (across / (1.0 + MARGIN)).clip(-1.0, 1.0)
+    within = 0.5 + np.arctan(SPREAD * across) / np.pi
     strip = (points.lock[nearest][:, None] + within) / STRIPS
     return np.stack([strip, progress.clip(0.0, 1.0)], axis=2)
 

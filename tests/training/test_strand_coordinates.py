@@ -32,7 +32,10 @@ def test_a_lock_is_a_strip_from_root_to_tip() -> None:
     strip = uv[..., 0] * STRIPS
     assert 0.0 <= strip.min() < strip.max() <= 1.0
     across = vertices[quads][..., 0].ravel()
-    assert abs(np.corrcoef(strip.ravel(), across)[0, 1]) > 0.999
+    assert abs(np.corrcoef(strip.ravel(), across)[0, 1]) > 0.98
+    beyond = strand_uv(vertices * (6.0, 1.0, 1.0), quads, [_lock(0.0)])[..., 0] * STRIPS
+    assert 0.0 < beyond.min() < beyond.max() < 1.0
+    assert (np.ptp(beyond, axis=1) > 0.0).all(), "hair beyond the lock's edges has strands too"
 
 
 def test_every_lock_has_a_strip_of_its_own() -> None:
