@@ -7,12 +7,14 @@ the height and width on the jaw there is follows from geometry (`training.lip_ge
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from training import tongue_motion
+from training.breath_before_speech import breath_before_speech, take_breath
 from training.coarticulation import shares
 from training.emotion import NEUTRAL, NO_EXPRESSION, Emotion, Expression, expression
 from training.lip_contact import contact
@@ -61,10 +63,12 @@ def articulate(
     accents = [((phone.start + phone.end) / 2, phone.stress) for phone in phones if is_vowel(phone.name)]
     pauses = [(phone.start, phone.end) for phone in phones if phone.name == PAUSE]
     upper = upper_face(accents, pauses, frames, rng, felt)
-    weights = np.zeros((frames, len(RIG_CONTROLS)), np.float32)
+    weights = np.zeros((frames, len(RIG_CONTROLS)))
     for name, curve in (mouth | upper).items():
         weights[:, RIG_CONTROLS.index(name)] = curve
-    return np.clip(weights, 0.0, 1.0)
+    turns = [(one.start, one.end) for one, two in pairwise(phones) if one.name == PAUSE and two.name != PAUSE]
+    breath = breath_before_speech(turns, frames, FRAME_RATE, rng)
+    return np.clip(take_breath(weights, breath), 0.0, 1.0).astype(np.float32)
 
 
 def mouth_weights(

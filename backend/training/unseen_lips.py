@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.lip_geometry import RESPONSE, Contact, Curve, lip_weights, mouth_size
+from training.parted_lips import lip_height, part_lips
 from training.postures import DENTAL_ROOM
 from training.rig import RIG_CONTROLS
 
@@ -39,15 +40,5 @@ def bite(weights: FloatArray, biting: Curve) -> FloatArray:
 
 def make_room(weights: FloatArray) -> FloatArray:
     """Rig weights ``[T, R]`` whose lips leave the tongue room where it is between the teeth: less shut, then parted."""
-    result = weights.copy()
-    seen = {name: weights[:, column] for column, name in enumerate(RIG_CONTROLS)}
-    missing = seen["tongueBetweenTeeth"] * np.maximum(DENTAL_ROOM - mouth_size(seen).height, 0.0)
-    closing = -RESPONSE["mouthClose"].height
-    opened = np.minimum(seen["mouthClose"], missing / closing)
-    result[:, RIG_CONTROLS.index("mouthClose")] -= opened
-    parting = ("mouthUpperUp", "mouthLowerDown")
-    apart = (missing - closing * opened) / sum(RESPONSE[name].height for name in parting)
-    for column, name in enumerate(RIG_CONTROLS):
-        if name.startswith(parting):
-            result[:, column] += apart
-    return result
+    between = weights[:, RIG_CONTROLS.index("tongueBetweenTeeth")]
+    return part_lips(weights, between * np.maximum(DENTAL_ROOM - lip_height(weights), 0.0), jaw_share=0.0)
