@@ -19,7 +19,7 @@ Size = Callable[[Array], Array]
 """How long edges should be ``[N]`` about points ``[N, 3]``."""
 
 MOST_EDGES = 6  # at a vertex
-LEAST_OF_LOOP = 22  # vertices
+LEAST_OF_LOOP = 28  # vertices: as many as MakeHuman gives to the lids of an eye
 UPRIGHT = 0.25  # cosine between a face before and after
 
 
@@ -33,6 +33,7 @@ class QuadSheet:
         uv: ``[T, 2]``.
         quads_uv: ``[Q, 4]`` indices into ``uv``.
         loops: closed edge loops that keep their places, and never meet.
+        stay: edges ``[K, 2]`` whose strips are not folded.
         mirror: the vertex on the other side of every vertex ``[V]``; None for a mesh that has no sides.
         joined: what has become of every vertex ``[V]``.
     """
@@ -42,6 +43,7 @@ class QuadSheet:
     uv: Array
     quads_uv: Indices
     loops: tuple[Indices, ...]
+    stay: Indices
     mirror: Indices | None
     joined: Indices
 
@@ -51,7 +53,7 @@ class QuadSheet:
         while len(sheet.quads) > quads:
             strips = Strips.of(sheet.quads, len(self.vertices))
             cost = strips.costs(sheet.vertices, size)
-            cost[strips.label[np.isin(strips.keys, list(refused))]] = np.inf
+            cost[strips.label[np.isin(strips.keys, [*refused, *_keys(sheet.stay, len(self.vertices))])]] = np.inf
             strip = int(cost.argmin())
             if not np.isfinite(cost[strip]):
                 return sheet
@@ -137,7 +139,8 @@ def _folded(sheet: QuadSheet, strips: Strips, rungs: Indices) -> QuadSheet | Non
     pairs = np.stack([sheet.quads_uv[own], np.roll(sheet.quads_uv, -1, axis=1)[own]], axis=1)
     onto_uv, uv = _join(sheet.uv, pairs, rank[owner], weight[owner])
     mirror = None if sheet.mirror is None else onto[sheet.mirror]
-    return QuadSheet(vertices, quads[left], uv, onto_uv[sheet.quads_uv[left]], loops, mirror, onto[sheet.joined])
+    stay, joined = onto[sheet.stay], onto[sheet.joined]
+    return QuadSheet(vertices, quads[left], uv, onto_uv[sheet.quads_uv[left]], loops, stay, mirror, joined)
 
 
 def _join(points: Array, pairs: Indices, rank: Indices, weight: Array) -> tuple[Indices, Array]:

@@ -19,6 +19,7 @@ class EyeballGrid:
     Attributes:
         cap: quads along a side of the grid that closes a pole; its rim has ``4 * cap`` vertices.
         rings: degrees from the gaze, with ``PUPIL_DEGREES`` first and ``IRIS_DEGREES`` among them.
+        closed: whether a cap closes it behind the last ring.
     """
 
     cap: int = 8
@@ -26,12 +27,13 @@ class EyeballGrid:
         *(PUPIL_DEGREES, 14.0, 19.0, IRIS_DEGREES, 25.5, 31.0),
         *(40.0, 52.0, 66.0, 82.0, 100.0, 120.0, 140.0),
     )
+    closed: bool = True
 
 
 def eyeball(
     centre: Array, radius: float, gaze: Array, division: EyeballGrid
 ) -> tuple[Array, Indices, NDArray[np.str_], Array]:
-    """An all-quad sphere whose rings follow pupil and iris.
+    """An all-quad sphere, or the front of one, whose rings follow pupil and iris.
 
     Args:
         centre: ``[3]``.
@@ -62,8 +64,9 @@ def eyeball(
         materials += ["iris" if degrees <= IRIS_DEGREES else "sclera"] * len(rim)
         ring, start = following, start + len(rim)
     back_rim = start + rim
-    quads += _cap_quads(start, cap, flip=True)
-    materials += ["sclera"] * cap**2
+    if division.closed:
+        quads += _cap_quads(start, cap, flip=True)
+        materials += ["sclera"] * cap**2
     # The last ring and the rim of the back cap coincide: join them.
     joined = np.array(quads)
     for own, twin in zip(ring, back_rim, strict=True):

@@ -15,8 +15,9 @@ class Detail:
         finer_skin: whether every quad of the skin is then split in four.
         eyeball: the grid of an eyeball.
         tooth_sides: quads along a side of the box of a front tooth and of a back tooth.
-        mouth_quads: to which gums, palate and tongue are coarsened; None for as many as the kit has.
-        brow_quads: about how many both brows get.
+        whole_teeth: whether quads stay of which a part is hidden in gums and neighbours: large ones would leave gaps.
+        mouth_quads: to which gums, palate and tongue are coarsened, without a throat; None for as many as the kit has.
+        brow: rows and columns of quads over a brow's front; None for all of its volume, in ``BROW_QUADS``.
         hair_of: the topology whose hair it wears; None for one with hair of its own.
     """
 
@@ -25,20 +26,22 @@ class Detail:
     finer_skin: bool
     eyeball: EyeballGrid
     tooth_sides: tuple[int, int]
+    whole_teeth: bool
     mouth_quads: int | None
-    brow_quads: int
+    brow: tuple[int, int] | None
     hair_of: str | None
 
 
 DETAILS = {
     "light": Detail(
         name="light",
-        skin_quads=1100,
+        skin_quads=1400,
         finer_skin=False,
-        eyeball=EyeballGrid(4, (PUPIL_DEGREES, IRIS_DEGREES, 33.0, 52.0, 85.0, 130.0)),
+        eyeball=EyeballGrid(4, (PUPIL_DEGREES, IRIS_DEGREES, 36.0, 62.0, 105.0), closed=False),
         tooth_sides=(2, 2),
+        whole_teeth=True,
         mouth_quads=400,
-        brow_quads=220,
+        brow=(4, 14),
         hair_of="hm08",
     ),
     "default": Detail(
@@ -47,8 +50,9 @@ DETAILS = {
         finer_skin=False,
         eyeball=EyeballGrid(),
         tooth_sides=(6, 4),
+        whole_teeth=False,
         mouth_quads=None,
-        brow_quads=1800,
+        brow=None,
         hair_of=None,
     ),
     "fine": Detail(
@@ -57,8 +61,9 @@ DETAILS = {
         finer_skin=True,
         eyeball=EyeballGrid(),
         tooth_sides=(6, 4),
+        whole_teeth=False,
         mouth_quads=None,
-        brow_quads=1800,
+        brow=None,
         hair_of="hm08",
     ),
 }

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
-from facetalk.topology.quad_relaxation import Surface, part_surface, project, relax
+from facetalk.topology.quad_opening import opened_everywhere
+from facetalk.topology.quad_relaxation import relax
+from training.brow_fronts import brow_fronts
 from training.ict_heads import IctHeads
 from training.quad_coarsening import QuadSheet
 from training.quad_parts import EyeballGrid, eyeball, voxel_quads
 from training.quad_strips import without_triangles
 from training.skin_fit import SkinFit, closed_mouth, mouth_lining
 from training.template_detail import Detail
+from training.template_identities import average_surface, carries, settling
 from training.template_paint import paint_skin
 from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settled
 from training.tongue_sheet import apart, tongue_of
@@ -29,6 +32,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PARTS_WITH_BROWS = (*PARTS, BROWS)
+MOUTH = "mouth"
+THROAT = -0.06  # head units: what of a coarser mouth is farther back is left out, for none of it is seen
+BROW_QUADS = 1800
 CREVICE = 0.0008  # head units (0.2 mm) from the surface
 PART_MATERIALS = {"upper_teeth": "teeth", "lower_teeth": "teeth", "mouth": "gums", "brows": "brows"}
 PART_COLORS = {
@@ -61,9 +67,9 @@ def template_pieces(fit: SkinFit, head: Head, detail: Detail, resolution: int) -
     colors = paint_skin(closed_mouth(fit, skin.vertices), heads.neutral, mouth_lining(fit, skin.vertices))
     pieces = [Piece(skin.vertices, skin.quads, skin.uv, 0, np.full(len(skin.quads), "skin"), colors)]
     pieces += [_eyeball_piece(head, canonical, heads, side, detail.eyeball) for side in ("left", "right")]
-    parts = {row: _teeth(head, fit, row, detail.tooth_sides) for row in ("upper_teeth", "lower_teeth")}
+    parts = {row: _teeth(head, fit, row, detail) for row in ("upper_teeth", "lower_teeth")}
     parts |= {"mouth": _gums_and_tongue(head, fit, detail.mouth_quads)}
-    parts |= {BROWS: _brows(head, resolution, detail.brow_quads)}
+    parts |= {BROWS: _brows(head, resolution, detail.brow)}
     pieces += [_part_piece(part, *mesh) for part, mesh in parts.items()]
     return pieces, skin
 
@@ -76,11 +82,13 @@ def _skin(fit: SkinFit, head: Head, detail: Detail) -> SkinMesh:
     return finer(skin, head, fit) if detail.finer_skin else skin
 
 
-def _brows(head: Head, resolution: int, quads: int) -> tuple[Array, Indices]:
-    """Both brows of the average neural head, remeshed by voxels and settled on their surface."""
-    surface = _average_surface(head, BROWS)
+def _brows(head: Head, resolution: int, grid: tuple[int, int] | None) -> tuple[Array, Indices]:
+    """Both brows of the average neural head: remeshed by voxels and settled on their surface, or their fronts alone."""
+    surface = average_surface(head, BROWS)
     mesh = marching_cubes(lambda points: surface(points)[0], head.box, resolution)
-    vertices, faces = voxel_quads(*components(mesh, 2), quads)
+    if grid is not None:
+        return brow_fronts(mesh, *grid, settling(head, BROWS))
+    vertices, faces = voxel_quads(*components(mesh, 2), BROW_QUADS)
     return relax(vertices, faces, surface), faces
 
 
@@ -91,29 +99,33 @@ def _gums_and_tongue(head: Head, fit: SkinFit, quads: int | None) -> tuple[Array
     rows = np.full(faces.shape, -1)
     rows[faces >= 0] = compact
     start, sheet = without_triangles(fit.canonical[used], rows)
+    settled = untangled(relax(start, sheet, average_surface(head, MOUTH), two_sided=True), sheet, start)
     if quads is not None:
-        start, sheet = _coarser_sheet(start, sheet, quads)
-    landed = relax(start, sheet, _average_surface(head, "mouth"), two_sided=True)
-    settled = untangled(landed, sheet, start)
+        settled, sheet = _coarser_sheet(head, settled, sheet, quads)
     return apart(settled, sheet, tongue_of(settled, sheet)), sheet
 
 
-def _coarser_sheet(vertices: Array, faces: Indices, quads: int) -> tuple[Array, Indices]:
-    sheet = QuadSheet(vertices, faces, vertices, faces, (), None, np.arange(len(vertices)))
-    sheet = sheet.coarsened(quads, lambda points: np.ones(len(points)))
-    used, compact = np.unique(sheet.quads, return_inverse=True)
-    return sheet.vertices[used], compact.reshape(-1, 4)
+def _coarser_sheet(head: Head, vertices: Array, faces: Indices, quads: int) -> tuple[Array, Indices]:
+    mouth = faces[(vertices[faces][:, :, 2] > THROAT).all(axis=1)]
+    whole = QuadSheet(vertices, mouth, vertices, mouth, (), np.empty((0, 2), np.int64), None, np.arange(len(vertices)))
+    folded = whole.coarsened(quads, lambda points: np.ones(len(points)))
+    used, compact = np.unique(folded.quads, return_inverse=True)
+    start, sheet = settling(head, MOUTH)(folded.vertices[used]), compact.reshape(-1, 4)
+    landed = relax(start, sheet, average_surface(head, MOUTH), two_sided=True)
+    return opened_everywhere(landed, sheet, carries(head, MOUTH)), sheet
 
 
-def _teeth(head: Head, fit: SkinFit, row: str, sides: tuple[int, int]) -> tuple[Array, Indices]:
+def _teeth(head: Head, fit: SkinFit, row: str, detail: Detail) -> tuple[Array, Indices]:
     """The crowns of a row of teeth of the average neural head."""
-    surface = _average_surface(head, row)
+    surface = average_surface(head, row)
 
     def distance(points: Array) -> Array:
         return surface(torch.from_numpy(points).float())[0].double().numpy()
 
-    vertices, quads = tooth_crowns(fit.heads, fit.canonical, row, distance, sides)
-    landed = project(torch.from_numpy(vertices).float(), surface).double().numpy()
+    vertices, quads = tooth_crowns(fit.heads, fit.canonical, row, distance, detail.tooth_sides, detail.whole_teeth)
+    landed = settling(head, row)(vertices)
+    if detail.whole_teeth:  # which meet their neighbours in the crevices
+        return untangled(landed, quads), quads
     # Deep between two teeth there is no surface to lie on, and nothing to be seen.
     quads = quads[(np.linalg.norm(landed - vertices, axis=1) < CREVICE)[quads].all(axis=1)]
     used, compact = np.unique(quads, return_inverse=True)
@@ -121,15 +133,11 @@ def _teeth(head: Head, fit: SkinFit, row: str, sides: tuple[int, int]) -> tuple[
     return touching(untangled(vertices[used], quads), quads, row == "upper_teeth"), quads
 
 
-def _average_surface(head: Head, part: str) -> Surface:
-    return part_surface(head, head.identity("average"), head.parts.index(part))
-
-
 def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str, grid: EyeballGrid) -> Piece:
     centre, radius = sphere(canonical[heads.eyes[side]])
     ball, quads, materials, uv = eyeball(centre, radius, heads.gaze(canonical, side), grid)
     # The rings of pupil and iris are round: they only gain the neural eyeball's bulge.
-    vertices = project(torch.from_numpy(ball).float(), _average_surface(head, "eyeballs")).double().numpy()
+    vertices = settling(head, "eyeballs")(ball)
     colors = np.tile(PART_COLORS["sclera"], (len(vertices), 1))
     for name in ("iris", "pupil"):
         colors[np.unique(quads[materials == name])] = PART_COLORS[name]

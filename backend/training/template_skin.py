@@ -10,23 +10,25 @@ from scipy.spatial import cKDTree
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import LIDS, LIPS
 from facetalk.head.head import Head
-from facetalk.topology.quad_relaxation import Guide, Surface, closest_on_curve, part_surface, project, relax
+from facetalk.topology.quad_opening import opened_everywhere
+from facetalk.topology.quad_relaxation import Guide, closest_on_curve, relax
 from training.eye_sockets import behind_lids, hidden_border, socket_quads
+from training.lip_rings import KEPT, RINGS, face_to_face, lip_rings, lower_edges, on_the_red
 from training.quad_coarsening import QuadSheet, Size
 from training.quad_subdivision import subdivided
 from training.skin_fit import EARS, SkinFit, cut_neck
 from training.skin_guides import skin_guides
-from training.untangling import Carry, untangled, untangled_everywhere
+from training.template_identities import average_surface, carries, settling
+from training.untangling import untangled
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-INNER_LIPS, NECK = f"{LIPS}_0", "neck"
+SKIN, INNER_LIPS, NECK = "skin", f"{LIPS}_0", "neck"
 # Where a coarser skin keeps its quads: head units of edges on lips and lids, about the nose and on ears, and how they
 # grow with the distance.
-FEATURE_EDGE, NOSE_EDGE, EAR_EDGE, GROWTH = 0.008, 0.012, 0.014, 0.4
+FEATURE_EDGE, NOSE_EDGE, EAR_EDGE, GROWTH = 0.008, 0.012, 0.009, 0.4
 NOSE = (297, 5072)
-LOOKED_AT = tuple(f"random-{seed}" for seed in range(8))  # identities on which nothing may be tangled either
 FINE_UPRIGHT = 0.05  # of ``untangled``: quarters of a quad that is twisted lean more than it does
 
 
@@ -69,15 +71,14 @@ def fitted_skin(fit: SkinFit, head: Head) -> SkinMesh:
 
 def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
     """A skin on the neural surface, nothing of it tangled, and what lies behind the lids hidden in the eyeballs."""
-    surface = _surface(head)
-    landed = relax(skin.vertices, skin.quads, surface, list(skin.guides.values()))
+    landed = relax(skin.vertices, skin.quads, average_surface(head, SKIN), list(skin.guides.values()))
     for name, guide in skin.guides.items():
         if name in LIDS or name == INNER_LIPS:
             landed[guide.vertices] = _on_curve(guide, landed)
         if guide.slides or name in LIDS:
             continue
-        around = torch.from_numpy(landed[guide.vertices]).float()  # the kit's rings are only about on the surface
-        landed[guide.vertices] = project(around, surface).double().numpy()
+        # The kit's rings are only about on the surface.
+        landed[guide.vertices] = settling(head, SKIN)(landed[guide.vertices])
     for side, name in zip(("left", "right"), LIDS, strict=True):
         ball = sphere(fit.canonical[fit.heads.eyes[side]])
         landed = hidden_border(landed, skin.quads, skin.guides[name].vertices, *ball)
@@ -89,7 +90,7 @@ def finer(skin: SkinMesh, head: Head, fit: SkinFit) -> SkinMesh:
     """A skin that has settled with every quad split in four, on the neural surface; but one ring behind the lids."""
     split = subdivided(skin.vertices, skin.quads, skin.uv)
     guides = {name: replace(guide, vertices=split.along(guide.vertices)) for name, guide in skin.guides.items()}
-    landed = project(torch.from_numpy(split.vertices).float(), _surface(head)).double().numpy()
+    landed = settling(head, SKIN)(split.vertices)
     flat, sockets = split.flat.copy(), np.zeros(len(split.quads), dtype=np.bool_)
     for name in LIDS:
         sockets |= socket_quads(split.quads, guides[name].vertices)
@@ -108,34 +109,10 @@ def finer(skin: SkinMesh, head: Head, fit: SkinFit) -> SkinMesh:
 
 
 def _sound(skin: SkinMesh, head: Head) -> SkinMesh:
-    """A skin of which nothing is tangled on other identities either; its lips, lids and borders stay."""
-    kept = [
-        guide.vertices for name, guide in skin.guides.items() if name.startswith(LIPS) or name in LIDS or name == NECK
-    ]
-    settle = _settling(head)
-    carries = [_carrying(head, name) for name in LOOKED_AT]
-    held = np.concatenate([*kept, *_borders(skin)])
-    return replace(skin, vertices=untangled_everywhere(skin.vertices, skin.quads, carries, settle, held))
-
-
-def _carrying(head: Head, identity: str) -> Carry:
-    code = head.identity(identity)
-
-    @torch.no_grad()
-    def carry(vertices: Array) -> Array:
-        skin = torch.full((len(vertices),), head.parts.index("skin"))
-        return head.carry(torch.from_numpy(vertices).float(), skin, code).double().cpu().numpy()
-
-    return carry
-
-
-def _settling(head: Head) -> Carry:
-    surface = _surface(head)
-
-    def settle(vertices: Array) -> Array:
-        return project(torch.from_numpy(vertices).float(), surface).double().numpy()
-
-    return settle
+    """A skin of which nothing is tangled on other identities either; its lips, lids and neck's end stay."""
+    kept = [guide for name, guide in skin.guides.items() if name.startswith(LIPS) or name in LIDS or name == NECK]
+    held = np.concatenate([guide.vertices for guide in kept])
+    return replace(skin, vertices=opened_everywhere(skin.vertices, skin.quads, carries(head, SKIN), held))
 
 
 def _borders(skin: SkinMesh) -> list[Indices]:
@@ -149,27 +126,35 @@ def _on_curve(guide: Guide, vertices: Array) -> Array:
     return closest_on_curve(own, curve)[0].double().numpy()
 
 
-def _surface(head: Head) -> Surface:
-    return part_surface(head, head.identity("average"), head.parts.index("skin"))
-
-
 def coarser(skin: SkinMesh, quads: int, fit: SkinFit) -> SkinMesh:
     """A skin with about so many quads, most of them where a face moves, not yet settled."""
     number = np.full(len(skin.vertices), -1)
     number[list(skin.rows.values())] = list(skin.rows)
     start = fit.human.vertices[number]
-    mirror = cKDTree(start).query(start * [-1.0, 1.0, 1.0])[1]
-    kept = {name: skin.guides[name] for name in (INNER_LIPS, *LIDS, NECK)}
+    rings = lip_rings(fit, skin.vertices, skin.quads, skin.rows)
+    vertices = on_the_red(fit, skin.vertices, rings)
+    before_lids = [f"{name}_1" for name in LIDS]  # without it what is behind lids comes out beside their corners
+    kept = {name: skin.guides[name] for name in (INNER_LIPS, *LIDS, *before_lids, NECK)}
     uv, quads_uv = np.unique(skin.uv.reshape(-1, 2), axis=0, return_inverse=True)
     borders = [behind_lids(skin.quads, kept[name].vertices)[1] for name in LIDS]  # lest lids end in nothing
-    loops = (*(guide.vertices for guide in kept.values()), *borders)
-    sheet = QuadSheet(skin.vertices, skin.quads, uv, quads_uv.reshape(-1, 4), loops, mirror, np.arange(len(start)))
-    sheet = sheet.coarsened(quads, _edge_lengths(skin))
+    sheet = QuadSheet(
+        vertices=vertices,
+        quads=skin.quads,
+        uv=uv,
+        quads_uv=quads_uv.reshape(-1, 4),
+        loops=(*(guide.vertices for guide in kept.values()), *borders, *rings[list(KEPT[1:])]),
+        stay=lower_edges(rings[0], skin.rows[RINGS[0][1]]),
+        mirror=cKDTree(start).query(start * [-1.0, 1.0, 1.0])[1],
+        joined=np.arange(len(start)),
+    ).coarsened(quads, _edge_lengths(skin))
+    of_lips = (sheet.loops[0], *sheet.loops[len(kept) + len(borders) :])
+    spread = face_to_face(sheet.vertices, [vertices[rings[ring]] for ring in KEPT], of_lips)
     guides = {
         name: replace(guide, vertices=loop) for (name, guide), loop in zip(kept.items(), sheet.loops, strict=False)
     }
+    guides[INNER_LIPS] = replace(guides[INNER_LIPS], slides=False)
     rows = {number: int(sheet.joined[row]) for number, row in skin.rows.items()}
-    return _compact(SkinMesh(sheet.vertices, sheet.quads, sheet.uv[sheet.quads_uv], rows, guides))
+    return _compact(SkinMesh(spread, sheet.quads, sheet.uv[sheet.quads_uv], rows, guides))
 
 
 def _edge_lengths(skin: SkinMesh) -> Size:

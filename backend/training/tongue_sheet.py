@@ -13,6 +13,7 @@ Flags = NDArray[np.bool_]
 
 # The back of the tongue along its middle, on the average head: from there it is farther to the gums than along itself.
 RIDGE_LOW, RIDGE_HIGH = (-0.01, -0.25, -0.1), (0.01, -0.19, 0.13)
+THROAT_ENDS = 0.04  # head units from the sheet's end: what has its border there is throat that was cut through
 UPPER_JAW = -0.22  # y above which the sheet is palate, or the back of the tongue
 APART = 0.0032  # head units (0.8 mm) between the tongue and what is under it, for it to leave without tearing
 ROUNDS = 6
@@ -29,7 +30,8 @@ def tongue_of(vertices: Array, quads: Indices) -> Flags:
     ridge = np.flatnonzero(((vertices > RIDGE_LOW) & (vertices < RIDGE_HIGH)).all(axis=1))
     begin, end = quads.ravel(), np.roll(quads, -1, axis=1).ravel()
     rim = begin[~np.isin(begin * len(vertices) + end, end * len(vertices) + begin)]
-    gums = rim[(vertices[rim, 1] < UPPER_JAW) & (vertices[rim, 2] > RIDGE_LOW[2])]
+    throat = max(RIDGE_LOW[2], vertices[:, 2].min() + THROAT_ENDS)
+    gums = rim[(vertices[rim, 1] < UPPER_JAW) & (vertices[rim, 2] > throat)]
     length = np.linalg.norm(vertices[begin] - vertices[end], axis=1)
     graph = coo_matrix((length, (begin, end)), shape=(len(vertices),) * 2).tocsr()
     from_ridge, from_gums = (dijkstra(graph, directed=False, indices=seeds, min_only=True) for seeds in (ridge, gums))

@@ -22,7 +22,7 @@ BETWEEN = 0.0008  # head units kept between neighbours
 
 
 def tooth_crowns(
-    heads: IctHeads, canonical: Array, row: str, distance: Distance, sides: tuple[int, int]
+    heads: IctHeads, canonical: Array, row: str, distance: Distance, sides: tuple[int, int], whole: bool = False
 ) -> tuple[Array, Indices]:
     """The crowns of a row of teeth.
 
@@ -34,6 +34,7 @@ def tooth_crowns(
         row: ``upper_teeth`` or ``lower_teeth``.
         distance: signed distance ``[N]`` of points ``[N, 3]`` to the row, negative inside.
         sides: quads along a side of the box of a front tooth and of a back tooth.
+        whole: whether quads stay that are hidden in part, which leaves no gaps where they are large.
 
     Returns:
         Vertices ``[V, 3]`` and quads ``[Q, 4]``.
@@ -46,7 +47,7 @@ def tooth_crowns(
         def apart(points: Array, own: NDArray[np.bool_] = own) -> Array:
             return 0.5 * (_inside(points, canonical, triangles[own]) - _inside(points, canonical, triangles[~own]))
 
-        crown, faces = _crown(canonical[tooth], row == "upper_teeth", distance, apart, sides)
+        crown, faces = _crown(canonical[tooth], row == "upper_teeth", distance, apart, sides, whole)
         vertices.append(crown)
         quads.append(faces + count)
         count += len(crown)
@@ -54,7 +55,7 @@ def tooth_crowns(
 
 
 def _crown(
-    tooth: Array, upper: bool, distance: Distance, apart: Distance, sides: tuple[int, int]
+    tooth: Array, upper: bool, distance: Distance, apart: Distance, sides: tuple[int, int], whole: bool
 ) -> tuple[Array, Indices]:
     """One crown, from a tooth's vertices ``[N, 3]`` and two distances that are negative within it."""
     low, high = tooth.min(axis=0), tooth.max(axis=0)
@@ -78,7 +79,7 @@ def _crown(
     # What the neck hides in the gum, and contact in the neighbour, is left open.
     hidden = cap | (limits[0, nearest, column] < -HIDDEN)
     vertices = middle + reach[:, None] * rays
-    kept = quads[~hidden[quads].any(axis=1)]
+    kept = quads[~(hidden[quads].all(axis=1) if whole else hidden[quads].any(axis=1))]
     used, compact = np.unique(kept, return_inverse=True)
     return vertices[used], compact.reshape(-1, 4)
 

@@ -26,10 +26,13 @@ def test_parts_may_go_through_each_other_but_not_through_themselves() -> None:
 
 
 def test_the_table_shows_every_figure() -> None:
-    landing = Landing(1.5, np.array([0.01, 0.03]), np.array([0.2]), turned=2, crossing=3, bad=1)
-    table = bench_table(TopologyBench("small", 10, (landing, landing), np.array([0.0, 0.002])), "cpu")
+    landing = Landing(1.5, np.array([0.01, 0.03]), np.array([0.5]), np.array([0.2]), turned=2, crossing=3, bad=1)
+    lids = np.array([False, True])
+    table = bench_table(TopologyBench("small", 10, lids, (landing, landing), np.array([0.0, 0.002])), "cpu")
     measured = list(table.columns[1].cells)
     assert "0.020 mm" in measured
+    assert "0.010, 0.01 mm" in measured
+    assert "0.500, 0.50 mm" in measured
     assert "4 of 20" in measured
     assert "6 of 20" in measured
     assert "10.000%" in measured

@@ -1,5 +1,7 @@
 """Strips of quads are folded, what is left is whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from training.quad_parts import box_sphere
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+NONE: Indices = np.empty((0, 2), np.int64)
 
 
 def even(points: Array) -> Array:
@@ -19,7 +22,7 @@ def even(points: Array) -> Array:
 def ball(side: int) -> QuadSheet:
     vertices, quads = box_sphere(side)
     opposite = np.linalg.norm(vertices[:, None] * [-1.0, 1.0, 1.0] - vertices, axis=-1).argmin(axis=1)
-    return QuadSheet(vertices, quads, vertices[:, :2], quads, (), opposite, np.arange(len(vertices)))
+    return QuadSheet(vertices, quads, vertices[:, :2], quads, (), NONE, opposite, np.arange(len(vertices)))
 
 
 def grid(columns: int, rows: int) -> tuple[Array, Indices]:
@@ -56,7 +59,7 @@ def test_uvs_are_joined_as_vertices_are() -> None:
 def test_the_cheapest_strips_go_first() -> None:
     vertices, quads = grid(6, 6)
     vertices[:, 0] = np.array([0.0, 1.0, 1.1, 1.2, 2.0, 3.0, 4.0])[vertices[:, 0].astype(int)]
-    sheet = QuadSheet(vertices, quads, vertices[:, :2], quads, (), None, np.arange(len(vertices)))
+    sheet = QuadSheet(vertices, quads, vertices[:, :2], quads, (), NONE, None, np.arange(len(vertices)))
     coarse = sheet.coarsened(24, even)
     columns = np.unique(coarse.vertices[np.unique(coarse.quads)][:, 0].round(6))
     assert columns == pytest.approx([0.0, 1.1, 2.0, 3.0, 4.0])
@@ -66,7 +69,7 @@ def test_loops_keep_their_places() -> None:
     sheet = ball(12)
     loop_at = np.flatnonzero(np.abs(sheet.vertices[:, 1]) < 1e-6)
     around = loop_at[np.argsort(np.arctan2(sheet.vertices[loop_at, 2], sheet.vertices[loop_at, 0]))]
-    guarded = QuadSheet(sheet.vertices, sheet.quads, sheet.uv, sheet.quads_uv, (around,), sheet.mirror, sheet.joined)
+    guarded = replace(sheet, loops=(around,))
     coarse = guarded.coarsened(200, even)
     (loop,) = coarse.loops
     assert 16 <= len(loop) < len(around)
@@ -74,3 +77,14 @@ def test_loops_keep_their_places() -> None:
     pairs = {tuple(sorted(pair)) for pair in zip(loop.tolist(), np.roll(loop, -1).tolist(), strict=True)}
     edges = {tuple(edge) for edge in Strips.of(coarse.quads, len(coarse.vertices)).edges.tolist()}
     assert pairs <= edges
+
+
+def test_strips_through_edges_that_stay_are_not_folded() -> None:
+    vertices, quads = grid(6, 6)
+    vertices[:, 0] = np.array([0.0, 1.0, 1.1, 1.2, 2.0, 3.0, 4.0])[vertices[:, 0].astype(int)]
+    short = np.array([[7, 14]])  # from 1.0 to 1.1
+    sheet = QuadSheet(vertices, quads, vertices[:, :2], quads, (), short, None, np.arange(len(vertices)))
+    coarse = sheet.coarsened(24, even)
+    (edge,) = coarse.stay
+    assert edge[0] != edge[1]
+    assert {0.0, 1.0, 4.0} <= set(coarse.vertices[np.unique(coarse.quads)][:, 0].round(6))

@@ -56,3 +56,8 @@ def crossing_faces(vertices: Array, quads: Indices) -> Indices:
         np.ascontiguousarray(vertices, dtype=np.float64), triangulated(quads), detect_only=True
     )[2]
     return np.unique(np.asarray(pairs, dtype=np.int64) % len(quads))
+
+
+def tangled_faces(vertices: Array, quads: Indices, upright: float = 0.0) -> Indices:
+    """The quads ``[N]`` that go through others, or lean from those around them by more than ``upright`` allows."""
+    return np.union1d(crossing_faces(vertices, quads), np.flatnonzero(turned_over(vertices, quads, upright)))

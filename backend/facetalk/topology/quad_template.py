@@ -5,14 +5,17 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from facetalk.errors import UserError
 from facetalk.head.head import Head
 from facetalk.topology.mesh_shape import crossing_faces, turned_over
 from facetalk.topology.open_skin import open_skin
 from facetalk.topology.opening_rows import with_openings
+from facetalk.topology.quad_opening import Carry, opened_everywhere
 from facetalk.topology.quad_skin import Remesh, quad_skin
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import EDGES, SKIN, template_rims
@@ -21,6 +24,7 @@ from facetalk.topology.template_transfer import SkinPlaces, vertex_normals
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+LOOKED_AT = 8  # heads drawn at random, on which nothing may be turned over or through others either
 ATTEMPTS = (1.0, 1.04, 0.96)  # of the number of quads: the first that has no fault counts
 FEWEST, MOST = 1500, 60_000  # quads of the outer skin: with fewer lids lose their shape, more is what no rig bears
 
@@ -72,7 +76,7 @@ def make_quad_template(
 
     def cover(wanted: int) -> OpenedSkin:
         outer = quad_skin(head, template, rims, skin, wanted, remesh)
-        return OpenedSkin(*with_openings(outer.vertices, outer.quads, template, rims))
+        return without_faults(head, OpenedSkin(*with_openings(outer.vertices, outer.quads, template, rims)))
 
     skin_quads = fewest_faults(cover, quads, lambda fraction: progress("quads", fraction))
     made = dressed(template, name, skin_quads)
@@ -108,6 +112,20 @@ def fewest_faults(cover: Callable[[int], OpenedSkin], quads: int, progress: Call
     if best is None:
         raise UserError(f"About {quads} quads cannot be used ({reasons[0].rstrip('.')}): ask for another number.")
     return best
+
+
+def without_faults(head: Head, skin: OpenedSkin) -> OpenedSkin:
+    """A skin with what is turned over or goes through others opened, on other heads too, as far as that goes."""
+
+    def carrying(identity: Tensor) -> Carry:
+        def carry(vertices: Array) -> Array:
+            of_skin = torch.full((len(vertices),), SKIN)
+            return head.carry(torch.from_numpy(vertices).float(), of_skin, identity).double().cpu().numpy()
+
+        return carry
+
+    carries = [carrying(head.identity(f"random-{seed}")) for seed in range(LOOKED_AT)]
+    return skin._replace(vertices=opened_everywhere(skin.vertices, skin.quads, carries, held=skin.edges))
 
 
 def faults(vertices: Array, quads: Indices) -> int:

@@ -1,0 +1,67 @@
+"""Quads that are tangled on any of some heads are opened on all of them, by as little as that takes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetalk.topology.mesh_shape import tangled_faces
+from facetalk.topology.quad_opening import UPRIGHT, opened_everywhere
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+SIDE = 9
+MIDDLE = SIDE * SIDE // 2
+
+
+def sheet() -> tuple[Array, Indices]:
+    """A flat square sheet of quads in the plane z = 0."""
+    x, y = np.meshgrid(np.arange(SIDE, dtype=np.float64), np.arange(SIDE, dtype=np.float64), indexing="ij")
+    index = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+    quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)
+    return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1), quads
+
+
+def same(vertices: Array) -> Array:
+    return vertices
+
+
+def drawn_together(vertices: Array) -> Array:
+    """A head on which space right of the middle is half as wide and bent forwards, but whole."""
+    carried = vertices.copy()
+    carried[:, 0] = np.where(vertices[:, 0] > 4.0, 4.0 + 0.5 * (vertices[:, 0] - 4.0), vertices[:, 0])
+    carried[:, 2] += 0.1 * np.maximum(vertices[:, 0] - 4.0, 0.0) ** 2
+    return carried
+
+
+def folded() -> tuple[Array, Indices]:
+    start, quads = sheet()
+    start[MIDDLE, 0] += 1.3
+    return start, quads
+
+
+def test_a_fold_is_opened_on_all_heads() -> None:
+    start, quads = folded()
+    heads = [same, drawn_together]
+    assert all(len(tangled_faces(head(start), quads)) for head in heads)
+    found = opened_everywhere(start, quads, heads)
+    assert not any(len(tangled_faces(head(found), quads, UPRIGHT)) for head in heads)
+
+
+def test_what_is_far_from_a_fold_and_what_is_held_stays() -> None:
+    start, quads = folded()
+    held = np.array([MIDDLE - SIDE])
+    found = opened_everywhere(start, quads, [same], held)
+    moved = np.linalg.norm(found - start, axis=1) > 0.0
+    assert moved.any()
+    assert not moved[held].any()
+    assert not moved[np.linalg.norm(start - start[MIDDLE], axis=1) > 5.0].any()
+
+
+def test_a_sound_sheet_stays_as_it_is() -> None:
+    start, quads = sheet()
+    assert np.array_equal(opened_everywhere(start, quads, [same, drawn_together]), start)
+
+
+def test_where_nothing_may_move_nothing_does() -> None:
+    start, quads = folded()
+    assert np.array_equal(opened_everywhere(start, quads, [same], np.arange(len(start))), start)
