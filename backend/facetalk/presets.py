@@ -5,7 +5,7 @@ from pathlib import Path
 
 from facetalk.errors import UserError
 
-SPEECH_ENCODER = "speech/whisper-tiny-en"
+SPEECH_ENCODER = "speech/whisper-base"
 HEAD = "heads/facetalk-head"
 MOTION = "motions/facetalk-speech"
 TOPOLOGY = "topologies/hm08"

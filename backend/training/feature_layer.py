@@ -3,7 +3,7 @@
 ``features/<voice>/`` holds, for every part of the voice's speech and every copy of it, ``00000-0.npy``, float16
 ``[N, D]``, one line after the other, and ``00000-0.json``, written last: the lines with their segments, and what was
 done to them. The sound itself is not kept: speech, seed, part and copy bring it back (`part_lines`). What kind the
-features are of is in ``features/speech.json``; where there is none, they are the embedded encoder's.
+features are of is in ``features/speech.json``.
 """
 
 import logging
@@ -59,7 +59,7 @@ def layer_speech(layer: Path) -> FeatureKind:
     """What kind of features a corpus has.
 
     Raises:
-        UserError: the note is damaged.
+        UserError: the note is missing or damaged.
     """
     path = layer / SPEECH
     return FeatureKind.read(read_json(path) if path.exists() else None, path)

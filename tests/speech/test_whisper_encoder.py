@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from facetalk.errors import UserError
 from facetalk.presets import SPEECH_ENCODER, preset, presets_folder
 from facetalk.speech.whisper_encoder import (
-    FEATURE_SIZE,
     OVERLAP,
     SAMPLES_PER_FEATURE,
     WINDOW,
@@ -43,16 +42,17 @@ def test_hears_what_the_original_weights_hear(encoder: WhisperEncoder, speech: N
     with np.load(GOLDEN, allow_pickle=False) as golden:
         expected = golden["features"]
     features = encoder.encode(speech[: 4 * 16000])[::4].numpy()
-    # The original file's position table is float16, off by up to 3e-4 from the sinusoid we compute, and three
-    # blocks pass that on; the rest is float32 against float64. Features reach 6.7, their deviation is 0.6.
-    np.testing.assert_allclose(features, expected, atol=3e-3)
+    # Matrices are rounded to 8 bits: that costs 0.03 of a channel's deviation, and 0.19 where it costs most.
+    error = (features - expected) / expected.std(axis=0)
+    assert np.sqrt((error**2).mean()) < 0.04
+    assert np.abs(error).max() < 0.25
 
 
 @pytest.mark.parametrize("samples", [1, 3, 319, 320, 321, 160_000, 160_001, 288_000, 288_001, 500_000])
 def test_gives_one_feature_for_every_20_ms(encoder: WhisperEncoder, samples: int) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
     features = encoder.encode(noise)
-    assert features.shape == (-(-samples // SAMPLES_PER_FEATURE), FEATURE_SIZE)
+    assert features.shape == (-(-samples // SAMPLES_PER_FEATURE), encoder.kind.size)
     assert features.dtype == torch.float32
     assert bool(features.isfinite().all())
 
@@ -105,4 +105,4 @@ def test_another_wheel_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "other.whl"
     wheel.write_bytes(b"no archive")
     with pytest.raises(UserError, match="download it again"):
-        read_ctranslate2(wheel)
+        read_ctranslate2([wheel, wheel])

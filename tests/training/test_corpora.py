@@ -1,8 +1,6 @@
 """A tiny corpus end to end, with a voice and an encoder made for the test."""
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from facetalk.errors import UserError
-from facetalk.speech.feature_kind import FeatureKind
 from tests.training.fake_voices import SIZE, Babbler, LoudnessEncoder
-from training import corpora, face_layer, feature_layer, lines, speech_layer
+from training import corpora, face_layer, lines, speech_layer
 from training.corpus_assembly import assemble
 from training.corpus_table import corpus_table
-from training.files import read_json, write_json
+from training.files import read_json
 from training.flite import FliteVoice
 from training.motion_corpus import MotionCorpus
 from training.rig import RIG_CONTROLS
@@ -125,21 +122,11 @@ def test_a_corpus_has_one_encoder(tmp_path: Path) -> None:
         build(tmp_path, shares(), LoudnessEncoder(rate=24))
 
 
-def test_a_corpus_from_before_there_was_a_choice_is_the_embedded_encoder_s(tmp_path: Path) -> None:
-    ours = LoudnessEncoder()
-    ours.kind = FeatureKind("whisper-tiny-en", 50, SIZE)
-    build(tmp_path, shares(), ours)
+def test_a_corpus_that_does_not_say_what_it_is_heard_with_is_refused(tmp_path: Path) -> None:
+    build(tmp_path, shares(), LoudnessEncoder())
     (tmp_path / "features/speech.json").unlink()
-    for listing in tmp_path.glob("features/*/*.json"):
-        lines = [{key: line[key] for key in line if key != "features"} for line in read_json(listing)["lines"]]
-        write_json(listing, {"lines": lines})
-    settled = feature_layer.layer_speech(tmp_path / "features")
-    assert settled.matches(FeatureKind("whisper-tiny-en", 50, 768))
-    build(tmp_path / "new", shares(), ours)
-    before = contents(tmp_path)[2]["utterances"]
-    (tmp_path / "features/speech.json").write_text(json.dumps(asdict(ours.kind)))
-    assemble(tmp_path, 3)
-    assert contents(tmp_path)[2]["utterances"] == before
+    with pytest.raises(UserError, match=r"speech\.json does not say which speech features"):
+        assemble(tmp_path, 3)
 
 
 def test_the_face_rests_while_nobody_speaks(tmp_path: Path) -> None:

@@ -27,13 +27,11 @@ class FeatureKind:
 
     @classmethod
     def read(cls, entry: object, source: Path) -> Self:
-        """From a manifest's entry; one without is of the embedded encoder, as were all before there was a choice.
+        """From a manifest's entry.
 
         Raises:
-            UserError: the entry is damaged; it names the manifest ``source``.
+            UserError: it is missing or damaged; the message names the manifest ``source``.
         """
-        if entry is None:
-            return cls("whisper-tiny-en", 50, 768)
         try:
             kind = cls(**entry)  # type: ignore[arg-type]  # what is no mapping ends in a TypeError
             sound = Path(kind.encoder).name == kind.encoder and 1 <= kind.rate <= 1000 and kind.size >= 1

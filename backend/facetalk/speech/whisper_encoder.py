@@ -8,20 +8,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facetalk.bundle import Bundle, read_bundle
+from facetalk.bundle import Bundle, read_bundle, read_manifest
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.feature_kind import FeatureKind, weights_digest
 from facetalk.speech.overlapping_windows import encode_in_windows
 
 FEATURE_RATE = 50
-FEATURE_SIZE = 768
 SAMPLES_PER_FEATURE = SAMPLE_RATE // FEATURE_RATE
 
 # Whisper hears 30 s at a time. Ten seconds hold all the context that speech sounds need, and a short line
 # then costs a third; neighbouring windows overlap and are cross-faded, so that no seam shows in the features.
 WINDOW = 500
 OVERLAP = 100
+
+# Beside a matrix of 8-bit numbers, under its name and this, lies what one of them is worth in every row.
+SCALE = ".scale"
 
 _FFT = 400
 _MEL_HOP = 160
@@ -77,13 +79,13 @@ class WhisperEncoder:
             samples: ``[S]`` mono, 16 kHz, full scale 1.
 
         Returns:
-            ``[ceil(S / 320), 768]`` float32 on the encoder's device, 50 Hz.
+            ``[ceil(S / 320), D]`` float32 on the encoder's device, 50 Hz.
         """
         return torch.cat(list(self.stream(samples)))
 
     @torch.no_grad()
     def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
-        """The features of a clip in consecutive pieces ``[t, 768]``, each as soon as it is encoded."""
+        """The features of a clip in consecutive pieces ``[t, D]``, each as soon as it is encoded."""
         peak = self._peak(samples)
         yield from encode_in_windows(
             self.kind.count(len(samples)),
@@ -93,7 +95,7 @@ class WhisperEncoder:
         )
 
     def _encode_window(self, samples: NDArray[np.float32], start: int, peak: float) -> Tensor:
-        """``[WINDOW, 768]`` of the window that starts at feature ``start``; silence beyond the clip's end."""
+        """``[WINDOW, D]`` of the window that starts at feature ``start``; silence beyond the clip's end."""
         mel = self._log_mel(samples, start * _MEL_PER_FEATURE, WINDOW * _MEL_PER_FEATURE)
         # Whisper's scaling: a floor 8 decades of power below the clip's loudest point, then roughly -1..1.
         scaled = (mel.clamp(min=peak - 8.0) + 4.0) / 4.0
@@ -131,12 +133,14 @@ def whisper_kind(folder: Path) -> FeatureKind:
     """What kind of features a speech bundle gives.
 
     Raises:
-        UserError: its weights cannot be read.
+        UserError: its manifest or its weights cannot be read.
     """
+    config = read_manifest(folder)["config"]
     try:
-        return FeatureKind(
-            folder.resolve().name, FEATURE_RATE, FEATURE_SIZE, weights_digest(folder / "weights.safetensors")
-        )
+        size = config["width"] * len(config["listen_to"])
+        return FeatureKind(folder.resolve().name, FEATURE_RATE, size, weights_digest(folder / "weights.safetensors"))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder} is no speech encoder's bundle: get the bundle again.") from error
     except OSError as error:
         raise UserError(f"{folder} cannot be read ({error.strerror}): get the bundle again.") from error
 
@@ -160,10 +164,19 @@ def _build_encoder(bundle: Bundle) -> nn.Module:
     # transformers puts the final layer norm on the last block's output even among the hidden states; we want
     # what leaves the blocks.
     encoder.layer_norm = nn.Identity()
-    weights = {name: tensor.float() for name, tensor in bundle.section("encoder").items()}
+    weights = _unpacked(bundle.section("encoder"))
     weights["embed_positions.weight"] = sinusoids(WINDOW, width)
     encoder.load_state_dict(weights)
     return encoder
+
+
+def _unpacked(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as float32: matrices are stored as whole numbers, with a scale for every row."""
+    weights = {name: tensor.float() for name, tensor in stored.items() if not name.endswith(SCALE)}
+    for name in weights.keys() & {name.removesuffix(SCALE) for name in stored if name.endswith(SCALE)}:
+        scale = stored[name + SCALE]
+        weights[name] = weights[name] * scale.view(-1, *[1] * (weights[name].ndim - 1))
+    return weights
 
 
 def _mel_filters(bands: int) -> Tensor:
