@@ -25,7 +25,7 @@ Indices = NDArray[np.int64]
 
 RESOLUTION = 256  # of marching cubes: cells of a millimetre, lips are two apart
 NEAR = 0.004  # head units (1 mm) from a line: borders that stay so near to it are put on it
-BARRIER = 0.006  # head units about a line that no edge of a mesh leaps across
+BARRIER = 0.009  # head units about a line that no edge leaps across, nor a way round the end of a corner of the eye
 FINER = 8  # places between two points of a line
 SHORTEST = 1e-4  # head units: corners of triangles nearer to each other become one
 LEAST_CUT = 0.05  # of an edge: cuts keep so far from its ends
@@ -79,7 +79,7 @@ def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[Template
     tip = template.vertices[template.landmarks["nose_tip"]]
     inside = pieces != pieces[np.linalg.norm(mesh.vertices - tip, axis=1).argmin()]
     inside[~far] = _behind_nearest_quad(mesh, np.flatnonzero(~far), template, rims)
-    inside = _largestconnected_pieces(edges, inside, len(rims))
+    inside = _largest_pieces(edges, inside, len(rims))
     return np.where(inside, distance, -distance)
 
 
@@ -95,7 +95,7 @@ def _behind_nearest_quad(
     return np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
 
 
-def _largestconnected_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Which vertices ``[V]`` are in the largest pieces of those inside; crumbs are of the wrong side of a corner."""
     pieces = connected_pieces(edges[inside[edges].all(axis=1)], len(inside))
     largest = np.argsort(np.bincount(pieces[inside]))[-count:]
