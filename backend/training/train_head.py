@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetalk.bundle import write_bundle
+from facetalk.errors import UserError
 from facetalk.head.anchored_networks import AnchoredNetworks, blend_width
 from facetalk.head.head import MEASURING_POINTS
 from facetalk.head.head_fields import build_fields
 from facetalk.head.identity_field import HAIR_LATTICE
 from facetalk.head.teeth import ROWS
+from training.checkpoint import load_checkpoint
 from training.dental_arch import ArchWall, facing_out, on_triangles
 from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
 from training.expression_stage import ExpressionStage
@@ -91,6 +93,7 @@ class HeadTraining:
     ) -> None:
         self.heads, self.layout, self.folder, self.settings, self.device = heads, layout, folder, settings, device
         self._sculpt = sculpt
+        self.mean_with: str | None = None
         self.mean = heads.canonical(identity_code(0), heads.calibrate(identity_code(0)))
         self.config = self._config()
         torch.manual_seed(0)
@@ -194,6 +197,23 @@ class HeadTraining:
         run, stage = self.run(name), self.stage(name)
         run.train(stage.losses(run.step), self.settings.minutes[name], stage.report)
 
+    @torch.no_grad()
+    def take_mean_with(self, other: Path) -> None:
+        """Replace the expression field's weights by the mean of its own and those of a run that began from it.
+
+        Two ends of one descent err on opposite sides, and their mean on neither (Izmailov et al., "Averaging weights
+        leads to wider optima and better generalization", 2018).
+
+        Raises:
+            UserError: the other run's folder holds no expression field.
+        """
+        found = load_checkpoint(other / "expression")
+        if found is None:
+            raise UserError(f"{other} holds no checkpoint of an expression field: give the folder of another run.")
+        for name, weights in self.expression_field.named_parameters():
+            weights.lerp_(found[0][f"network.{name}"].to(weights), 0.5)
+        self.mean_with = other.name
+
     def export(self, output: Path, notice: str) -> None:
         """Write the head bundle from the networks as they are."""
         tensors = self._code_tensors()
@@ -216,7 +236,11 @@ class HeadTraining:
             tensors=tensors,
             licence="MIT",
             attributions=["Trained on ICT-FaceKit (light), (c) 2020 USC Institute for Creative Technologies, MIT."],
-            training={"settings": asdict(self.settings), "log": _last_reports(self.folder)},
+            training={
+                "settings": asdict(self.settings),
+                "log": _last_reports(self.folder),
+                "expression_mean_with": self.mean_with,
+            },
             texts={"LICENSE-ICT-FaceKit.txt": notice},
         )
 
@@ -266,6 +290,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="stages to train now")
     parser.add_argument("--scale", type=float, default=1.0, help="of the recipe's minutes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--mean-with", type=Path, metavar="RUN", help="export the mean of both expression fields")
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the latest checkpoints")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -280,6 +305,8 @@ def main(arguments: list[str] | None = None) -> None:
             training.train(name)
     finished = [training.run(name).finished(settings.minutes[name]) for name in STAGES]  # and takes all of them up
     if options.export_only or all(finished):
+        if options.mean_with is not None:
+            training.take_mean_with(options.mean_with)
         training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))
 
 

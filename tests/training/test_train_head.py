@@ -116,6 +116,18 @@ def test_a_run_resumes_where_it_stopped(trained: HeadTraining) -> None:
         assert torch.equal(value, again.identity_field.warp.state_dict()[name])
 
 
+def test_two_ends_of_a_descent_may_be_averaged(trained: HeadTraining, tmp_path: Path) -> None:
+    mine = ball_training(tmp_path)
+    first = {name: weights.detach().clone() for name, weights in mine.expression_field.named_parameters()}
+    mine.take_mean_with(trained.folder)
+    other = dict(trained.expression_field.named_parameters())
+    for name, weights in mine.expression_field.named_parameters():
+        torch.testing.assert_close(weights, (first[name] + other[name]) / 2)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+    with pytest.raises(UserError, match="holds no checkpoint of an expression field"):
+        mine.take_mean_with(tmp_path / "nowhere")
+
+
 def test_the_bundle_is_the_network(trained: HeadTraining, head: Head) -> None:
     points = 0.4 * (torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) - 0.5)
     code = head.with_hair(head.identity("average"), "long")
