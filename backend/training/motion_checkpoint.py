@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from facetalk.bundle import read_bundle, read_manifest
 from facetalk.errors import UserError
 from facetalk.motion.denoiser import DenoiserConfig
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -65,19 +66,18 @@ def resume(training: MotionTraining, folder: Path) -> bool:
 
 
 def begin_from(training: MotionTraining, folder: Path) -> None:
-    """Begin a run of its own with what fits of another run's weights; a network of other sizes takes over less.
+    """Begin a run of its own with what fits of others' weights; a network of other sizes takes over less.
 
     Ears, gestures and expectation are learned anew in the first phases; normalisation is that of this run's data.
 
+    Args:
+        training: the run that begins.
+        folder: another run's, or a motion bundle.
+
     Raises:
-        UserError: the folder holds no checkpoint.
+        UserError: the folder holds neither.
     """
-    found = load_checkpoint(folder)
-    if found is None:
-        raise UserError(f"{folder} holds no checkpoint to begin from: train that run first.")
-    tensors, state = found
-    given = _section(tensors, "averaged")
-    training.before = [*state.get("before", []), {"steps": state["step"], "seconds": round(state["seconds"])}]
+    given, training.before = _trained_weights(folder)
     anew: tuple[str, ...] = ()
     if training.network.expectation is not None:
         # The answer of a decoder without expectation is all of the motion, not a correction of it.
@@ -92,6 +92,24 @@ def begin_from(training: MotionTraining, folder: Path) -> None:
     log.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
     training.network.load_state_dict({**own, **fitting})
     training.start()
+
+
+def _trained_weights(folder: Path) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """The weights in a folder, and steps and seconds of all the runs that made them."""
+    found = load_checkpoint(folder)
+    if found is not None:
+        tensors, state = found
+        earlier = state.get("before", [])
+        return _section(tensors, "averaged"), [*earlier, _spent(state["step"], state["seconds"])]
+    if not (folder / "manifest.json").exists():
+        raise UserError(f"{folder} holds neither a checkpoint nor a motion bundle to begin from: train that run first.")
+    weights = read_bundle(folder, "motion").section("denoiser")
+    training = read_manifest(folder)["training"]
+    return weights, [*training["begun_from"], _spent(training["steps"], training["seconds"])]
+
+
+def _spent(steps: int, seconds: float) -> dict[str, float]:
+    return {"steps": steps, "seconds": round(seconds)}
 
 
 def _section(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

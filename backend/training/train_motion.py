@@ -137,7 +137,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, help="wall-clock budget; what is not said here is the preset's")
     parser.add_argument("--batch", type=int, help="crops per step, on each GPU")
-    parser.add_argument("--begin-from", type=Path, help="run whose checkpoint a new run begins with")
+    parser.add_argument("--begin-from", type=Path, help="run or motion bundle whose weights a new run begins with")
     parser.add_argument("--peak-rate", type=float, help="of learning")
     parser.add_argument("--width", type=int, help="of the network")
     parser.add_argument("--layers", type=int, help="of the decoder")

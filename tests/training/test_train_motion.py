@@ -14,6 +14,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data_parallel import Ranks
 from training.motion_checkpoint import begin_from, resume, save
 from training.motion_corpus import CodeSpace, MotionCorpus, TrainingFrames
+from training.motion_export import export
 from training.motion_training import MotionTraining, Phase, draw_known, learning_rate
 from training.train_motion import main
 
@@ -169,7 +170,21 @@ def test_a_run_begins_with_the_weights_of_another_and_its_own_clock(
 
     command = [*("--corpus", str(corpus), "--head", str(head), "--output", str(tmp_path / "motion"))]
     assert main([*command, "--run", str(tmp_path / "run"), "--begin-from", str(tmp_path / "nothing")]) == 1
-    assert "holds no checkpoint to begin from" in caplog.text
+    assert "neither a checkpoint nor a motion bundle" in caplog.text
+
+
+def test_a_run_begins_with_the_weights_of_a_bundle(corpus: Path, head: Path, tmp_path: Path) -> None:
+    earlier = prepared(corpus, head)
+    earlier.start()
+    for _ in range(3):
+        earlier.take_step()
+    earlier.before, earlier.seconds = [{"steps": 5, "seconds": 60}], 30.0
+    export(earlier, tmp_path / "bundle", {})
+    later = prepared(corpus, head)
+    begin_from(later, tmp_path / "bundle")
+    assert later.before == [{"steps": 5, "seconds": 60}, {"steps": 3, "seconds": 30}]
+    for ours, theirs in zip(later.network.parameters(), earlier.averaged.parameters(), strict=True):
+        assert torch.equal(ours, theirs.half().float())
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
