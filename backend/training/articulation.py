@@ -20,7 +20,8 @@ from training.emotion import NEUTRAL, NO_EXPRESSION, Emotion, Expression, expres
 from training.lip_contact import contact
 from training.lip_geometry import Contact, Curve, lip_weights
 from training.phones import PAUSE, Phone, is_vowel
-from training.postures import READY, Channel, calibrated, least_target, prepared, protrusion, vowel_loudness
+from training.posture_limits import limits, opening
+from training.postures import READY, Channel, calibrated, prepared, protrusion, vowel_loudness
 from training.rig import RIG_CONTROLS
 from training.speaking_style import SpeakingStyle
 from training.upper_face import FRAME_RATE, upper_face
@@ -120,8 +121,8 @@ def _channel(
         torch.tensor(channel.exponent, dtype=torch.float64),
     ).numpy()
     gain = np.array([_gain(phone, channel.loudness_gain, style, opens) for phone in phones])
-    least = np.array([least_target(phone.name, opens) for phone in phones])
-    return share @ np.maximum(dominance.target.numpy() * gain, least), share
+    least, most = np.array([limits(phone.name, opens) for phone in phones]).T
+    return share @ np.clip(dominance.target.numpy() * gain, least, most), share
 
 
 def _gain(phone: Phone, loudness_gain: float, style: SpeakingStyle, opens: bool) -> float:
@@ -130,7 +131,8 @@ def _gain(phone: Phone, loudness_gain: float, style: SpeakingStyle, opens: bool)
     gain = 1.0 + loudness_gain * vowel_loudness(phone)
     if opens:
         gain *= (1.0 + STRESS_GAIN * (phone.stress - Phone.stress)) * style.vowel_opening
-    return float(np.clip(gain, LEAST_OPENING, MOST_OPENING * style.vowel_opening))
+    gain = float(np.clip(gain, LEAST_OPENING, MOST_OPENING * style.vowel_opening))
+    return gain * opening(phone.name) if opens else gain
 
 
 def _giving_way(worn: Mapping[str, float | Curve], touching: Contact) -> dict[str, Curve]:

@@ -32,6 +32,7 @@ from training.corpus_writer import Recorded, require_new, write_corpus
 from training.lip_contact import contact
 from training.phones import Phone
 from training.rig import RIG_CONTROLS
+from training.rounded_lips import round_further
 from training.speech_option import add_speech_option, chosen_encoder
 from training.thinned_blinks import thin_blinks
 from training.tracked_recordings import Recordings, load_recordings
@@ -223,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.info(
             "%d of %d sentences move tongues, too", move_unseen(weights, recordings.names, sentences), len(weights)
         )
-        utterances = recorded(lines(recordings, weights, options.copies, options.seed))
+        utterances = recorded(lines(recordings, round_further(weights), options.copies, options.seed))
         write_corpus(options.output, utterances, encoder, SOURCES)
     except UserError as error:
         log.error("%s", error)

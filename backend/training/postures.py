@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,16 +34,17 @@ FEATURES = (
 # The end of a pause, in which the mouth takes breath and gets ready: as a phone of its own, for it is unlike rest.
 READY = "‖→"
 READY_SECONDS = 0.3
-DENTAL_ROOM = 0.035
 QUIETEST, LOUDEST = -12.0, 9.0  # dB over the median vowel: beyond, the face does no more
 # Phones that the recordings lack, and those that they have and whose lips look the same: front vowels are rounded as
-# back ones are, hushing sounds as affricates, and where the tongue curls no lip can tell.
+# back ones are, hushing sounds as affricates, where the tongue curls no lip can tell, and what is made in the throat
+# leaves lips to the vowels about it (the only h that was recorded is that of "white").
 LIPS_LIKE = {
     **{"y": "u", "ʏ": "u", "ʉ": "u", "ᵿ": "u", "ø": "o", "ɵ": "o", "œ": "ɔ", "ɞ": "ɔ", "ɶ": "ɔ", "ɒ": "ɔ"},
     **{"ɐ": "ʌ", "ɜ": "ʌ", "ɫ": "l", "ɥ": "w", "ʍ": "w", "pf": "f", "bv": "v", "ʋ": "v", "ɱ": "v"},
     **{"ʃ": "tʃ", "ʂ": "tʃ", "ɕ": "tʃ", "tɕ": "tʃ", "ʈʂ": "tʃ", "ʒ": "dʒ", "ʐ": "dʒ", "ʑ": "dʒ", "dʑ": "dʒ"},
     **{"ɖʐ": "dʒ", "ʈ": "t", "ɖ": "d", "ɳ": "n", "ɲ": "n", "ɭ": "l", "ʎ": "l", "c": "k", "ɟ": "ɡ", "q": "k"},
-    **{"ɢ": "ɡ", "ɽ": "ɾ", "ɻ": "ɹ", "ts": "s", "dz": "z", "ɦ": "h"},
+    **{"ɢ": "ɡ", "ɽ": "ɾ", "ɻ": "ɹ", "ts": "s", "dz": "z"},
+    **{"h": "ə", "ɦ": "ə", "ʔ": "ə"},
 }
 _PLACE_FEATURE = {"retroflex": "postalveolar", "palatal": "dorsal", "velar": "dorsal", "uvular": "dorsal"}
 _MANNER_FEATURE = {
@@ -172,15 +172,6 @@ def protrusion(name: str) -> float:
     if isinstance(sound, Vowel) or sound.palatalised or sound.manner not in ("fricative", "affricate"):
         return 0.0
     return 0.35 if sound.place in ("postalveolar", "retroflex") else 0.0
-
-
-@cache
-def least_target(name: str, opens: bool) -> float:
-    """What lips and chin must at least do for a phone: a tongue between the teeth needs room, and is there to be seen.
-
-    The calibration speaker hardly opens for the one word of his that has a dental. Only channels that open are bound.
-    """
-    return DENTAL_ROOM if opens and tongue(name if name != READY else PAUSE).between > 0.0 else -np.inf
 
 
 @cache

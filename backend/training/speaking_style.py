@@ -36,11 +36,14 @@ class SpeakingStyle:
 
     @staticmethod
     def draw(rng: np.random.Generator) -> "SpeakingStyle":
-        """Draw a speaking style; amplitudes vary by about a quarter, as between the talkers we measured."""
+        """Draw a speaking style; amplitudes vary by about a quarter, as between the talkers we measured.
+
+        Most people round their lips further than the calibration speaker (`training.rounded_lips`).
+        """
         return SpeakingStyle(
             jaw=float(np.clip(rng.normal(1.1, 0.25), 0.6, 1.7)),
             lips=float(np.clip(np.exp(rng.normal(0.1, 0.2)), 0.7, 1.7)),
-            rounding=float(np.clip(rng.normal(1.3, 0.25), 0.7, 2.0)),
+            rounding=float(np.clip(rng.normal(2.2, 0.45), 1.0, 3.4)),
             spreading=float(np.clip(rng.normal(1.4, 0.35), 0.4, 2.2)),
             precision=float(np.clip(rng.normal(1.0, 0.12), 0.75, 1.3)),
             smile=float(np.clip(rng.normal(0.02, 0.06), 0.0, 0.2)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.lip_geometry import RESPONSE, Contact, Curve, lip_weights, mouth_size
 from training.parted_lips import lip_height, part_lips
-from training.postures import DENTAL_ROOM
+from training.posture_limits import DENTAL_ROOM
 from training.rig import RIG_CONTROLS
 
 FloatArray = NDArray[np.float64]

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.lip_geometry import BITE, BITE_RISE, SEAL, mouth_size
-from training.postures import DENTAL_ROOM
+from training.posture_limits import DENTAL_ROOM
 from training.rig import RIG_CONTROLS
 from training.unseen_lips import FAR, bite, make_room
 
