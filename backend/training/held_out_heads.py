@@ -20,11 +20,11 @@ from facetalk.evaluation.contact import ContactBand
 from facetalk.evaluation.held_out_heads import PARTS, HeadShapes, HeldOutHeads, write_held_out_heads
 from facetalk.head.rest_surface import in_face, seen_from_front
 from training.expression_samples import HELD_OUT_EVERY, sample_rig_weights
+from training.head_training_settings import HeadTrainingSettings
 from training.ict_heads import IctHeads, rig_weights
 from training.quad_loops import QuadLoops, mouth_loop
 from training.rig import RIG_CONTROLS
 from training.rims import LIP_LOOPS
-from training.train_head import HeadTrainingSettings
 from training.training_heads import TrainingHeads, identity_code, part_of_vertex
 
 Array = NDArray[np.float64]

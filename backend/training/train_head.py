@@ -4,13 +4,13 @@ Three networks, each trained on its own: the identity warp and the expression fi
 these heads have for free; the shape of the mean head's parts on signed distances. Hair is measured, not trained. They
 may train at once in processes of their own (``--stages``). Every stage checkpoints every minute and resumes with the
 same command; the bundle is written when no stage is left, or from the latest checkpoints with ``--export-only``.
+With ``--begin-from BUNDLE`` networks begin with a published head's weights, and stages that are not trained keep them.
 """
 
 import argparse
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,56 +27,27 @@ from facetalk.head.head import MEASURING_POINTS
 from facetalk.head.head_fields import build_fields
 from facetalk.head.identity_field import HAIR_LATTICE
 from facetalk.head.teeth import ROWS
+from training.begun_head import BegunHead
 from training.checkpoint import load_checkpoint
+from training.code_tensors import code_tensors
 from training.dental_arch import ArchWall, facing_out, on_triangles
 from training.expression_samples import CaseCounts, ExpressionCases, as_tensor, sample_rig_weights
 from training.expression_stage import ExpressionStage
 from training.head_layout import HeadLayout, lay_out
+from training.head_training_settings import RECIPES, STAGES, HeadTrainingSettings
 from training.ict_heads import IctHeads
 from training.rig import RIG_CONTROLS
 from training.sculptures import Sculptures, sculpt
-from training.shape_samples import SampleCounts, Surface, distance_lattices, draw_shape_samples, spread_anchors
+from training.shape_samples import Surface, distance_lattices, draw_shape_samples, spread_anchors
 from training.shape_stage import ShapeStage
 from training.training_heads import BOX, BROWS, CODE_SIZE_IDENTITY, PARTS, TrainingHeads, identity_code
-from training.training_run import TrainingRun
+from training.training_run import TrainingRun, last_lines
 from training.warp_samples import WarpSamples
 from training.warp_stage import WarpStage
 
 Array = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
-
-
-STAGES = ("warp", "shape", "expression")
-RECIPES = {  # minutes of each stage
-    "cpu": {"warp": 45.0, "shape": 20.0, "expression": 68.0},
-    "gpu": {"warp": 5.0, "shape": 4.0, "expression": 6.0},
-}
-
-
-@dataclass(frozen=True)
-class HeadTrainingSettings:
-    """What a run is made of. Stages train for minutes, or, if ``steps`` is given, for so many steps each."""
-
-    recipe: str = "cpu"
-    identities: int = 340
-    held_out: int = 20
-    minutes: dict[str, float] = field(default_factory=lambda: RECIPES["cpu"])
-    steps: int | None = None
-    learning_rate: float = 4e-3
-    skin_samples: SampleCounts = field(default_factory=lambda: SampleCounts(500_000, 60_000))
-    part_samples: SampleCounts = field(default_factory=lambda: SampleCounts(80_000, 40_000))
-    warp_points: int = 2048
-    warp_identities: int = 16
-    shape_points: int = 8192
-    expression_points: int = 2048
-    expressions_per_case: int = 16
-    cases_per_step: int = 1
-    anchors: int = 64
-    shape_anchors: int = 128
-    warp_hidden: int = 64
-    shape_hidden: int = 64
-    expression_hidden: int = 64
 
 
 class HeadTraining:
@@ -93,6 +64,7 @@ class HeadTraining:
     ) -> None:
         self.heads, self.layout, self.folder, self.settings, self.device = heads, layout, folder, settings, device
         self._sculpt = sculpt
+        self.begun: BegunHead | None = None
         self.mean_with: str | None = None
         self.mean = heads.canonical(identity_code(0), heads.calibrate(identity_code(0)))
         self.config = self._config()
@@ -186,11 +158,34 @@ class HeadTraining:
         spread = as_tensor(np.concatenate([[1.0], typical.std(axis=0)])).to(self.device)
         return ExpressionStage(self.expression_field, cases, spread, settings.cases_per_step)
 
+    def begin_from(self, bundle: Path) -> None:
+        """Take a published head's networks, hair, and what its codes mean; a checkpoint of this run goes before.
+
+        Raises:
+            UserError: the bundle is no whole head, or one of other sizes.
+        """
+        begun = BegunHead.read(bundle, self.config)
+        begun.load(self.identity_field, "identity_field")
+        begun.load(self.expression_field, "expression_field")
+        self.layout = replace(self.layout, rig_to_code=begun.rig_to_code())
+        self.begun = begun
+
     def run(self, name: str) -> TrainingRun:
         """The run of a stage, its network taken up from the latest checkpoint."""
         field = self.identity_field
         networks = {"warp": field.warp, "shape": field.shape, "expression": self.expression_field}
         return TrainingRun(networks[name], self.folder / name, self.settings.learning_rate, self.settings.steps)
+
+    def take_up(self) -> bool:
+        """Take all networks up from their latest checkpoints, and tell whether no stage is left to train.
+
+        None is left where a network is a published head's and has not been trained on.
+        """
+        runs = {name: self.run(name) for name in STAGES}
+        return all(
+            run.finished(self.settings.minutes[name]) or (self.begun is not None and run.step == 0)
+            for name, run in runs.items()
+        )
 
     def train(self, name: str) -> None:
         """Train a stage to the end of its minutes."""
@@ -215,8 +210,18 @@ class HeadTraining:
         self.mean_with = other.name
 
     def export(self, output: Path, notice: str) -> None:
-        """Write the head bundle from the networks as they are."""
-        tensors = self._code_tensors()
+        """Write the head bundle from the networks as they are.
+
+        Raises:
+            UserError: a network has neither been trained nor begun from a published head.
+        """
+        untrained = [name for name in STAGES if load_checkpoint(self.folder / name) is None]
+        if untrained and self.begun is None:
+            raise UserError(
+                f"{self.folder} holds no checkpoint of {', '.join(untrained)}: train these stages first, or give a "
+                "published head with --begin-from."
+            )
+        tensors = code_tensors(self.heads, self.layout)
         landmarks = np.array(list(self.layout.landmarks.values()))
         tensors["landmarks"] = as_tensor(self.mean[landmarks])
         tensors["eyeballs"] = as_tensor(self.mean[self.layout.eyeballs])
@@ -238,28 +243,12 @@ class HeadTraining:
             attributions=["Trained on ICT-FaceKit (light), (c) 2020 USC Institute for Creative Technologies, MIT."],
             training={
                 "settings": asdict(self.settings),
-                "log": _last_reports(self.folder),
+                "log": last_lines(self.folder, STAGES),
                 "expression_mean_with": self.mean_with,
+                "begun_from": None if self.begun is None else self.begun.record,
             },
             texts={"LICENSE-ICT-FaceKit.txt": notice},
         )
-
-    def _code_tensors(self) -> dict[str, Tensor]:
-        """What expression codes mean: maps to and from rig weights, and to the mean head's measuring points."""
-        heads, layout = self.heads, self.layout
-        average = identity_code(0)
-        calibration = heads.calibrate(average)
-        to_rig = np.linalg.pinv(layout.rig_to_code)
-        moved = heads.linear_controls(average, calibration, layout.measuring_points)
-        rest = heads.pose(average, calibration, np.zeros((1, len(RIG_CONTROLS))))[0]
-        left, right = layout.outer_eyes
-        return {
-            "rig_to_code": as_tensor(layout.rig_to_code),
-            "code_to_rig": as_tensor(to_rig),
-            "code_to_points": as_tensor(np.tensordot(to_rig, moved, axes=1)),
-            "points_rest": as_tensor(rest[layout.measuring_points]),
-            "eye_distance": torch.tensor(float(np.linalg.norm(rest[left] - rest[right]))),
-        }
 
 
 def _boxes(surfaces: list[Surface]) -> Tensor:
@@ -271,15 +260,6 @@ def _place(networks: AnchoredNetworks, anchors: Array) -> None:
     networks.radius.copy_(blend_width(networks.anchors))
 
 
-def _last_reports(folder: Path) -> dict[str, Any]:
-    logs = {stage: folder / stage / "log.jsonl" for stage in STAGES}
-    return {
-        stage: json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-        for stage, path in logs.items()
-        if path.exists()
-    }
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Train the neural head and write its bundle.")
@@ -288,7 +268,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("work/head_run"), help="folder of samples and checkpoints")
     parser.add_argument("--recipe", choices=RECIPES, help="how long every stage trains; by the device if not given")
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="stages to train now")
+    parser.add_argument("--begin-from", type=Path, metavar="BUNDLE", help="published head whose weights to begin with")
     parser.add_argument("--scale", type=float, default=1.0, help="of the recipe's minutes")
+    parser.add_argument("--learning-rate", type=float, default=HeadTrainingSettings.learning_rate, help="its highest")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--mean-with", type=Path, metavar="RUN", help="export the mean of both expression fields")
     parser.add_argument("--export-only", action="store_true", help="write the bundle from the latest checkpoints")
@@ -296,15 +278,17 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     recipe = options.recipe or ("cpu" if options.device == "cpu" else "gpu")
     minutes = {name: options.scale * each for name, each in RECIPES[recipe].items()}
-    settings = HeadTrainingSettings(recipe=recipe, minutes=minutes)
+    settings = HeadTrainingSettings(recipe=recipe, minutes=minutes, learning_rate=options.learning_rate)
     heads = IctHeads.load(options.data)
     device = torch.device(options.device)
     training = HeadTraining(heads, lay_out(heads), lambda: sculpt(heads, options.run), options.run, settings, device)
+    if options.begin_from is not None:
+        training.begin_from(options.begin_from)
     if not options.export_only:
         for name in options.stages:
             training.train(name)
-    finished = [training.run(name).finished(settings.minutes[name]) for name in STAGES]  # and takes all of them up
-    if options.export_only or all(finished):
+    finished = training.take_up()
+    if options.export_only or finished:
         if options.mean_with is not None:
             training.take_mean_with(options.mean_with)
         training.export(options.output, (options.data / "LICENSE").read_text(encoding="utf-8"))

@@ -3,8 +3,9 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,3 +98,13 @@ class TrainingRun:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         log.info("%s: %s", self.folder.name, line)
+
+
+def last_lines(folder: Path, stages: Iterable[str]) -> dict[str, Any]:
+    """The last line of the log of every stage that was trained in a run's folder, by name."""
+    logs = {stage: folder / stage / "log.jsonl" for stage in stages}
+    return {
+        stage: json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+        for stage, path in logs.items()
+        if path.exists()
+    }

@@ -15,9 +15,9 @@ from facetalk.evaluation.held_out_heads import (
     write_held_out_heads,
 )
 from tests.training.ball_heads import BallHeads
+from training.head_training_settings import HeadTrainingSettings
 from training.held_out_heads import CLOSURES, HeadRegions, held_out_set
 from training.rig import RIG_CONTROLS
-from training.train_head import HeadTrainingSettings
 from training.training_heads import CODE_SIZE_IDENTITY, identity_code
 
 HEADS = BallHeads()

@@ -1,19 +1,22 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from facetalk.bundle import read_bundle
 from facetalk.errors import UserError
 from facetalk.head.head import Head
 from facetalk.topology.template import Template
 from tests.training.ball_heads import GROWTH, BallHeads, ball_distance, ball_layout, ball_sculptures
 from training.expression_samples import HARD_POSES, VIEWS, harden
 from training.expression_stage import ExpressionStage
+from training.head_training_settings import STAGES, HeadTrainingSettings
 from training.rig import RIG_CONTROLS
 from training.shape_samples import SampleCounts, draw_shape_samples
-from training.train_head import STAGES, HeadTraining, HeadTrainingSettings
+from training.train_head import HeadTraining
 from training.training_heads import BOX
 
 TINY = HeadTrainingSettings(
@@ -126,6 +129,57 @@ def test_two_ends_of_a_descent_may_be_averaged(trained: HeadTraining, tmp_path: 
     assert any(not torch.equal(first[name], other[name]) for name in first)
     with pytest.raises(UserError, match="holds no checkpoint of an expression field"):
         mine.take_mean_with(tmp_path / "nowhere")
+
+
+@pytest.fixture(scope="module")
+def published(trained: HeadTraining, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("published") / "head"
+    trained.export(bundle, notice="MIT")
+    return bundle
+
+
+def test_a_run_may_begin_with_a_published_head(published: Path, tmp_path: Path) -> None:
+    training = ball_training(tmp_path / "run")
+    assert not training.take_up()
+    training.begin_from(published)
+    assert training.take_up()  # nothing of it must be trained
+    training.export(tmp_path / "again", notice="MIT")
+    before, after = (read_bundle(folder, "head").tensors for folder in (published, tmp_path / "again"))
+    for name, weights in before.items():
+        torch.testing.assert_close(after[name], weights, rtol=0.0, atol=1e-4)
+    record = json.loads((tmp_path / "again" / "manifest.json").read_text())["training"]["begun_from"]
+    assert record["sha256"] == json.loads((published / "manifest.json").read_text())["sha256"]
+    assert set(record["training"]["log"]) == set(STAGES)
+
+
+def test_a_stage_that_goes_on_from_a_published_head_has_a_clock_of_its_own(published: Path, tmp_path: Path) -> None:
+    steps = 3
+    training = ball_training(tmp_path / "run", replace(TINY, steps=steps, learning_rate=1e-3))
+    training.begin_from(published)
+    training.train("expression")
+    assert training.run("expression").step == steps
+    resumed = ball_training(tmp_path / "run", training.settings)
+    resumed.begin_from(published)
+    assert resumed.take_up()
+    resumed.export(tmp_path / "on", notice="MIT")
+    before, after = (read_bundle(folder, "head").tensors for folder in (published, tmp_path / "on"))
+    changed = {name.split(".")[0] for name, weights in before.items() if not torch.equal(after[name], weights)}
+    assert "expression_field" in changed
+    assert "identity_field" not in changed
+    assert resumed.stage("expression").report()["held_out_mm"] == pytest.approx(
+        last_line(tmp_path / "run" / "expression")["held_out_mm"]
+    )
+
+
+def test_a_run_begins_with_no_head_of_other_sizes(published: Path, tmp_path: Path) -> None:
+    wider = ball_training(tmp_path, replace(TINY, expression_hidden=24))
+    with pytest.raises(UserError, match="holds a head whose sizes are not those of this run"):
+        wider.begin_from(published)
+
+
+def test_what_was_never_trained_is_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint of warp, shape, expression"):
+        ball_training(tmp_path).export(tmp_path / "head", notice="MIT")
 
 
 def test_the_bundle_is_the_network(trained: HeadTraining, head: Head) -> None:
