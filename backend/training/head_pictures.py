@@ -58,7 +58,7 @@ VISEMES = {
 }
 VISEME_SECONDS = 0.4  # long enough that a phone's middle is its own alone
 CLEAR_SPEECH = SpeakingStyle(
-    jaw=1.1, lips=1.1, rounding=1.3, spreading=1.4
+    jaw=1.1, lips=1.1, rounding=2.2, spreading=1.4
 )  # the middle of what SpeakingStyle.draw gives
 OPEN_MOUTH = {"jawOpen": 0.8}
 LEADING_MODES = 4
