@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 
-from facetalk.head.teeth import ANGLE, HEIGHT_STEP, ArchFrame
+from facetalk.head.teeth import BEHIND, HEIGHT_STEP, ArchFrame, reach
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-ANGLE_BINS = 61
+ANGLE_BINS = 73  # as far as the molars, which cheeks lie on
 CHAMFER, SLOPE = 4, 2.0  # heights by which a wall is prolonged, and how steeply
 BETWEEN_CORNERS = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)]) / 3.0  # of a triangle
-BEHIND = 0.028  # head units: what lies deeper behind the wall is tongue side, not lip
 LIP_THICKNESS = 0.06  # head units over which a push fades outwards, so that a lip moves as a whole
 
 
@@ -111,7 +110,7 @@ def on_triangles(head: Array, triangles: Indices) -> Array:
 def _cylinder(points: Array, axis: float, lowest: float) -> tuple[Array, Array, Array]:
     """Angle and height ``[N]`` in bins, and distance from the axis ``[N]``."""
     angle = np.arctan2(points[:, 0], points[:, 2] - axis)
-    bins = (angle / ANGLE + 1.0) * 0.5 * (ANGLE_BINS - 1)
+    bins = (angle / reach(ANGLE_BINS) + 1.0) * 0.5 * (ANGLE_BINS - 1)
     return bins, (points[:, 1] - lowest) / HEIGHT_STEP, np.hypot(points[:, 0], points[:, 2] - axis)
 
 

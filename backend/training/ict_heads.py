@@ -41,6 +41,8 @@ LID_EDGES = ((37, 39), (44, 42))  # iBUG points on the upper lid's edge and at t
 CANONICAL_POSE = {"jawOpen": 0.16, "eyeWide_L": 0.15, "eyeWide_R": 0.15}  # no two surfaces touch
 FREEWAY = 0.07  # of the jaw's drop: people's teeth rest a little apart, the kit's run through each other
 LIP_FILM = 0.04 * UNITS_PER_CENTIMETRE  # kept between lips and teeth
+# Of keeping before what lies behind, and meeting: what met may have gone into it, and may have parted coming out.
+LIP_ROUNDS, LID_ROUNDS = 2, 4
 
 
 class IctHeads:
@@ -131,24 +133,19 @@ class IctHeads:
             Vertices ``[N, V, 3]``.
         """
         posed, blinks = self._pose_freely(code, calibration, weights)
-        self._keep_before(posed)
-        self._resolve_contacts(posed, blinks)
-        self._keep_before(posed)  # what met may have gone into what lies behind it,
-        self._resolve_contacts(posed, blinks)  # and may have parted coming out of it
+        for _ in range(LIP_ROUNDS):
+            self._keep_lips_before_teeth(posed)
+            self._contacts["lips"].resolve(posed, torch.full((len(posed),), TOUCHING_LIPS))
+        for side, blink in blinks.items():
+            touching = blink_touching(torch.from_numpy(blink))
+            for _ in range(LID_ROUNDS):
+                self._keep_lids_before_eyeball(posed, side)
+                self._contacts[f"lids_{side}"].resolve(posed, touching)
         return posed
 
-    def _resolve_contacts(self, posed: Array, blinks: dict[str, Array]) -> None:
-        """Let lids meet lids, as far as eyes blink ``[N]`` by side, and lips meet lips, in place."""
-        for side in ("left", "right"):
-            self._contacts[f"lids_{side}"].resolve(posed, blink_touching(torch.from_numpy(blinks[side])))
-        self._contacts["lips"].resolve(posed, torch.full((len(posed),), TOUCHING_LIPS))
-
-    def _keep_before(self, posed: Array) -> None:
-        """Keep lids before the eyeballs and lips before the teeth, in place."""
-        for side in ("left", "right"):
-            band = self.lids[side]
-            keep_lids_outside(posed, self.eyes[side], np.concatenate([band.upper, band.lower]))
-        self._keep_lips_before_teeth(posed)
+    def _keep_lids_before_eyeball(self, posed: Array, side: str) -> None:
+        band = self.lids[side]
+        keep_lids_outside(posed, self.eyes[side], np.concatenate([band.upper, band.lower]))
 
     def _pose_freely(self, code: Array, calibration: Calibration, weights: Array) -> tuple[Array, dict[str, Array]]:
         """Vertices ``[N, V, 3]``, whatever goes through what, and how far eyes blink ``[N]`` by side."""
@@ -173,7 +170,9 @@ class IctHeads:
     def canonical(self, code: Array, calibration: Calibration) -> Array:
         """The head ``[V, 3]`` in canonical pose: mouth slightly open, eyes open, so that there is no contact."""
         posed, _ = self._pose_freely(code, calibration, rig_weights(CANONICAL_POSE)[None])
-        self._keep_before(posed)
+        for side in self.eyes:
+            self._keep_lids_before_eyeball(posed, side)
+        self._keep_lips_before_teeth(posed)
         return np.asarray(posed[0])
 
     def eye_opening(self, head: Array, side: str) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ def turned(points: Tensor) -> Tensor:
 
 
 def wall(lips: int) -> TeethWall:
-    radius = torch.full((61, HEIGHTS), RADIUS)
+    radius = torch.full((73, HEIGHTS), RADIUS)
     points = wall_points(FRAME, radius)
     fields = (turned(points) - points)[None]
     return TeethWall(FRAME, radius, affine_fit(points), points, fields, torch.arange(lips))
@@ -31,10 +31,11 @@ def lip(angle: float, distance: float) -> Tensor:
     return torch.tensor([[distance * math.sin(angle), height, AXIS + distance * math.cos(angle)]])
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.5, -1.0])
+@pytest.mark.parametrize("angle", [0.0, 0.5, -1.0, 1.5])  # the last is a cheek in the molars
+@pytest.mark.parametrize("depth", [0.004, 0.025])  # the latter is a lip that rolls in all the way
 @pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_a_lip_in_the_teeth_comes_straight_out_wherever_the_jaw_is(angle: float, weight: float) -> None:
-    inside, before = lip(angle, RADIUS - 0.004), lip(angle, RADIUS + FILM)
+def test_a_lip_in_the_teeth_comes_straight_out_wherever_the_jaw_is(angle: float, depth: float, weight: float) -> None:
+    inside, before = lip(angle, RADIUS - depth), lip(angle, RADIUS + FILM)
     if weight:
         inside, before = turned(inside), turned(before)
     posed = inside[None].clone()

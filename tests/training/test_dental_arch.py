@@ -1,6 +1,7 @@
 """Teeth as a curved wall."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from training.dental_arch import ANGLE_BINS, ArchWall, facing_out, on_triangles
@@ -34,6 +35,19 @@ def test_a_wall_of_coarse_teeth_has_no_holes() -> None:
     middle = AXIS - wall.axis + RADIUS  # straight ahead
     assert np.abs(wall.radius[ANGLE_BINS // 2, :-1] - middle).max() < 0.5 * MILLIMETRE
     assert wall.radius[6:-6, :-1].min() > 0.9 * middle
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.3])  # before the incisors; beside the molars
+@pytest.mark.parametrize("depth", [1.0, 6.0])  # mm behind the front of the teeth; a lip that rolls in goes the deeper
+def test_lips_and_cheeks_lie_before_the_teeth(turn: float, depth: float) -> None:
+    wall = ArchWall(AXIS, lowest=0.0, radius=np.full((ANGLE_BINS, 15), RADIUS))
+    direction = np.array([np.sin(turn), 0.0, np.cos(turn)])
+    middle = np.array([0.0, 0.5 * HEIGHT, AXIS])
+    inside, before, far_before = (middle + (RADIUS + off) * direction for off in (-depth * MILLIMETRE, 0.0, 0.12))
+    flesh = np.stack([inside, far_before])
+    wall.push_out(flesh, np.array([0]), np.array([0, 1]), film=0.0)
+    assert np.allclose(flesh[0], before, atol=0.05 * MILLIMETRE)
+    assert np.allclose(flesh[1], far_before, atol=0.5 * MILLIMETRE)
 
 
 def test_only_the_front_of_teeth_is_wall() -> None:

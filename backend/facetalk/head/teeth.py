@@ -16,10 +16,10 @@ from torch.nn import functional
 from facetalk.head.split_field import displace
 
 ROWS = ("upper_teeth", "lower_teeth")
-ANGLE = math.radians(75.0)  # the arch is looked at this far to either side of straight ahead
+ANGLE_STEP = math.radians(2.5)  # between two angles of a wall, as many to either side of straight ahead
 HEIGHT_STEP = 0.004  # head units between two heights of a wall
 FILM = 0.0024  # head units kept between wall and lips: the wall fits no identity's teeth to the last tenth of a mm
-BEHIND = 0.02  # head units: what lies deeper behind the wall is tongue side, not lip
+BEHIND = 0.036  # head units: what lies deeper behind the wall is tongue side; a lip rolls in by 7 mm (0.028)
 FADE = 0.008  # head units over which it becomes tongue side
 REACH = 0.035  # head units from the wall, in canonical pose, within which skin may come to touch it
 STRIDE = 5  # of the wall's angles and heights, every fifth says where it goes
@@ -39,7 +39,8 @@ class TeethWall:
 
     Attributes:
         frame: on the mean head.
-        radius: ``[A, H]``, head units, 0 where there is no tooth; angles run over ``ANGLE`` either way.
+        radius: ``[A, H]``, head units, 0 where there is no tooth; angles are ``ANGLE_STEP`` apart, the middle one is
+            straight ahead.
         fit: maps where the wall's points are to the affine map of the mean head's wall that fits them best ``[4, M]``.
         points: these points in canonical pose ``[M, 3]``.
         fields: the expression field's vector fields there ``[K, M, 3]``.
@@ -103,16 +104,22 @@ class TeethWall:
         ahead = points[..., 2] - self.frame.axis
         distance = torch.hypot(points[..., 0], ahead)
         outwards = torch.stack([points[..., 0], torch.zeros_like(ahead), ahead], dim=-1) / distance[..., None]
-        angle = torch.atan2(points[..., 0], ahead) / ANGLE
+        angle = torch.atan2(points[..., 0], ahead) / reach(len(self.radius))
         height = 2.0 * (points[..., 1] - self.frame.lowest) / (HEIGHT_STEP * (self.radius.shape[1] - 1)) - 1.0
         where = torch.stack([height, angle], dim=-1)[None]
         wall = functional.grid_sample(self.radius[None, None], where.flatten(1, 2)[:, None], align_corners=True)
         return wall.view(distance.shape), distance, outwards
 
 
+def reach(angles: int) -> float:
+    """How far a wall of so many angles is looked at to either side of straight ahead, in radians."""
+    return 0.5 * ANGLE_STEP * (angles - 1)
+
+
 def wall_points(frame: ArchFrame, radius: Tensor) -> Tensor:
     """Some points ``[M, 3]`` of a wall ``[A, H]`` on the mean head."""
-    angle = torch.linspace(-ANGLE, ANGLE, len(radius)).to(radius)[::STRIDE, None]
+    widest = reach(len(radius))
+    angle = torch.linspace(-widest, widest, len(radius)).to(radius)[::STRIDE, None]
     height = frame.lowest + HEIGHT_STEP * torch.arange(radius.shape[1]).to(radius)[None, ::STRIDE]
     there = radius[::STRIDE, ::STRIDE]
     grid = torch.stack([there * angle.sin(), height.expand_as(there), frame.axis + there * angle.cos()], dim=-1)
