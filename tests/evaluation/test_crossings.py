@@ -14,6 +14,7 @@ from tests.evaluation.ball_faces import CENTRES, RADII, ball_faces
 FACES = ball_faces()
 REST = FACES.posed[0, 0].astype(np.float64)
 FOLD = (0.06, 0.016, 0.018)  # head units
+THICK_FOLD = trimesh.creation.box(FOLD).subdivide().subdivide().subdivide()
 SAFE, TOO_MUCH = 0.8 * TOLERANCE, 1.3 * TOLERANCE
 
 
@@ -24,15 +25,22 @@ def found(head: Array, faces: HeldOutHeads = FACES, rest: Array = REST) -> set[s
     return {name for name, flags in frames.items() if flags[1]}
 
 
-def with_folds(band: str, slope: float) -> tuple[HeldOutHeads, Array]:
+def thin_sheet(size: tuple[float, float, float]) -> trimesh.Trimesh:
+    """A box with vertices on its front, its back and nowhere between."""
+    box = trimesh.creation.box(size)
+    for _ in range(4):
+        box = box.subdivide(np.flatnonzero(np.abs(box.face_normals[:, 2]) > 0.9))
+    return box
+
+
+def with_folds(band: str, slope: float, box: trimesh.Trimesh = THICK_FOLD) -> tuple[HeldOutHeads, Array]:
     """The faces with two folds of flesh for a band, and their vertices: they just meet, along a seam that slopes."""
-    box = trimesh.creation.box(FOLD).subdivide().subdivide().subdivide()
     rims = FACES.bands[band]
     vertices, skin = [REST], [FACES.triangles["skin"]]
     folds = []
     for sign in (0.5, -0.5):
         first = sum(len(each) for each in vertices)
-        place = box.vertices + np.array([0.0, sign * FOLD[1], 0.0])
+        place = box.vertices + np.array([0.0, sign * box.extents[1], 0.0])
         place[:, 1] += slope * place[:, 0]
         vertices.append(place + REST[rims.upper].mean(axis=0))
         skin.append(box.faces + first)
@@ -75,6 +83,15 @@ def test_a_fold_that_hangs_before_the_other_does_not_cross_it() -> None:
     faces, rest = with_folds("lips", 0.0)
     rest[faces.bands["lips"].upper] += [0.0, -TOO_MUCH, FOLD[2]]
     assert found(rest, faces, rest) == set()
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(0.3 * TOLERANCE, set()), (1.1 * TOLERANCE, {"lids through lids"})])
+def test_a_thin_fold_crosses_by_how_deep_it_is_and_not_by_what_lies_before_it(depth: float, expected: set[str]) -> None:
+    thin = (0.06, 0.016, 1.15 * TOLERANCE)  # a vertex behind has its tolerance's end in what overlaps before
+    faces, rest = with_folds("lids_right", 0.0, thin_sheet(thin))
+    head = rest.copy()
+    head[faces.bands["lids_right"].upper] += [0.0, -0.25 * thin[1], thin[2] - depth]
+    assert found(head, faces, rest) == expected
 
 
 def test_what_overlaps_unseen_is_no_crossing() -> None:

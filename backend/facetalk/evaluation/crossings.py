@@ -15,6 +15,7 @@ Flags = NDArray[np.bool_]
 TOLERANCE = 0.0012  # head units, 0.3 mm: less is not seen
 CORNER = 0.1  # of the way from corner to corner: there the rims are one, and its creases are no crossings
 TWICE = 1.5  # windings: between those of flesh and of flesh within flesh
+ON_THE_WAY = (0.1, 0.4, 0.7, 1.0)  # of the tolerance, where a vertex that is as deep as that is in the other flesh
 FRONT = 0.25  # radii before an eyeball's centre from which on lids lie on it
 
 
@@ -49,8 +50,9 @@ def sphere(points: Array) -> tuple[Array, float]:
 def _flesh_crosses(heads: HeldOutHeads, head: Array, band: str) -> bool:
     """Whether flesh about a head's rims is in two places at once, deeper than ``TOLERANCE``.
 
-    The skin is watertight: a point inside is wound about once, and twice where two folds of flesh overlap. A vertex
-    that is so even ``TOLERANCE`` back into its own flesh is that deep in the other.
+    The skin is watertight: a point inside is wound about once, and twice where two folds of flesh overlap. About a
+    vertex that is ``TOLERANCE`` deep in the other fold, all of a ball of that radius is in it: so all of the way back
+    into its own flesh is wound about twice. The end of the way alone may lie where the other fold overlaps by less.
     """
     rims = np.concatenate([heads.bands[band].upper, heads.bands[band].lower])
     left, right = head[list(heads.bands[band].corners), 0]
@@ -58,8 +60,9 @@ def _flesh_crosses(heads: HeldOutHeads, head: Array, band: str) -> bool:
     seen = rims[heads.regions["head"][rims] & (along > CORNER) & (along < 1.0 - CORNER)]
     skin = heads.triangles[SKIN]
     normals = igl.per_vertex_normals(head, skin)[seen]
-    winding = igl.fast_winding_number(head, skin, head[seen] - TOLERANCE * normals)
-    return bool((winding > TWICE).any())
+    way = TOLERANCE * np.array(ON_THE_WAY)[:, None, None]
+    winding = igl.fast_winding_number(head, skin, (head[seen] - way * normals).reshape(-1, 3))
+    return bool((winding.reshape(len(way), -1) > TWICE).all(axis=0).any())
 
 
 def _lids_cross(heads: HeldOutHeads, posed: Array, lids: str) -> Flags:
