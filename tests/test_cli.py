@@ -20,6 +20,8 @@ from facetalk.clip import Clip
 from facetalk.errors import UserError
 from facetalk.evaluation.curves import LIPS, UPPER_FACE
 from facetalk.take import COMPACT, FrameBatch, TakeSettings
+from facetalk.topology.template import FaceMesh
+from tests.evaluation.bare_face import bare_face
 
 Progress = Callable[[str, float], None]
 
@@ -37,11 +39,11 @@ class QuickAnimator:
             raise UserError("This machine has no cuda device that torch can use: choose auto or cpu.")
         return cls()
 
-    def mesh(self, identity: str) -> SimpleNamespace:
+    def mesh(self, identity: str) -> FaceMesh:
         paired = [f"{part}_{side}" for part in PAIRED_LANDMARKS for side in ("left", "right")]
         names = ["inner_lip_upper", "inner_lip_lower", *paired]
         groups = {name: np.arange(10) for name in (*LIPS, *UPPER_FACE)}
-        return SimpleNamespace(landmarks={name: index for index, name in enumerate(names)}, groups=groups)
+        return bare_face({name: index for index, name in enumerate(names)}, groups)
 
     def frames(self, clip: Clip, settings: TakeSettings, progress: Progress | None = None) -> Iterator[FrameBatch]:
         points = np.random.default_rng(settings.seed).normal(size=(10, 3)).astype(np.float32)

@@ -91,7 +91,7 @@ def check(animator: Animator, identity: str, seconds: float, folder: Path) -> No
     for name, error in report.regions.items():
         log.info("%-8s %.2f %% of the eyes' distance, %.2f pixels", name, error.percent, error.pixels)
     log.info("fit to track: lip height r %.3f, closure recall %.3f", report.lip_correlation, report.closure_recall)
-    _log_truth(performance, head, face_curves(vertices, animator.mesh(identity).landmarks), truly)
+    _log_truth(performance, head, face_curves(vertices, animator.mesh(identity)), truly)
 
 
 def _log_truth(performance: Performance, head: FittedHead, true_curves: Array, truly: list[Rotation]) -> None:

@@ -78,7 +78,7 @@ def draw(animator: Animator, line: Line, path: Path) -> None:
     shots = tuple(Shot(each.symbol, place, "front", MOUTH) for place, each in enumerate(segments))
     mouths = take_pictures(Sitting(face, poses, shots), TILE)
     with written_whole(path) as staged:
-        _compose(line, segments, mouths, face_curves(vertices, face.landmarks), staged)
+        _compose(line, segments, mouths, face_curves(vertices, face), staged)
 
 
 def _compose(

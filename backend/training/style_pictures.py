@@ -41,11 +41,11 @@ def performed(animator: Animator, clip: Clip) -> Sitting:
         name: np.concatenate([batch.vertices for batch in animator.frames(clip, settings[name])]) for name in names
     }
     face = animator.mesh(ACTOR)
-    widest = int(face_curves(takes[PLAIN], face.landmarks)[:, LIP_HEIGHT].argmax())
+    widest = int(face_curves(takes[PLAIN], face)[:, LIP_HEIGHT].argmax())
     poses, captions = [], []
     for name, vertices in takes.items():
         # In the last second, where no blink hides the eyes.
-        after = len(vertices) - rate + int(face_curves(vertices[-rate:], face.landmarks)[:, LEFT_EYE].argmax())
+        after = len(vertices) - rate + int(face_curves(vertices[-rate:], face)[:, LEFT_EYE].argmax())
         poses += [vertices[widest], vertices[after]]
         captions += [name, f"{name}, after"]
     return Sitting(face, np.stack(poses), tuple(Shot(caption, pose, "front") for pose, caption in enumerate(captions)))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from facetalk.clip import SAMPLE_RATE
 from facetalk.evaluation import measures
 from facetalk.evaluation.measures import CURVE_RATE
+from tests.evaluation.bare_face import bare_face
 
 TIME = np.arange(4 * CURVE_RATE) / CURVE_RATE
 
@@ -38,9 +39,27 @@ def test_face_curves_are_distances_over_the_eye_distance() -> None:
     }
     landmarks = {name: index for index, name in enumerate(points)}
     face = np.array(list(points.values()), np.float32)
-    curves = measures.face_curves(np.stack([face, 3 * face]), landmarks)
+    curves = measures.face_curves(np.stack([face, 3 * face]), bare_face(landmarks))
     np.testing.assert_allclose(curves, [[0.3, 0.5, 0.1, 0.05]] * 2, atol=1e-6)
     assert curves.dtype == np.float32
+
+
+def test_pursed_lips_are_shut_where_they_touch_and_not_where_they_met_at_rest() -> None:
+    # A quad of the upper lip, whose back edge hangs as low as its front one at rest; the lower lip is one point.
+    rest = np.array(
+        [(0, 0.0, 0.0), (0, 0.01, 0.0), (0.002, 0.01, 0), (0.002, 0, 0), (0, 0, 0), (0.5, 0, 0), (-0.5, 0, 0)],
+        np.float32,
+    )
+    names = ("mouth_corner_left", "mouth_corner_right", "upper_lid_left", "lower_lid_left")
+    landmarks = dict.fromkeys((*names, "upper_lid_right", "lower_lid_right"), 0)
+    landmarks |= {"inner_lip_upper": 0, "inner_lip_lower": 4, "outer_eye_left": 5, "outer_eye_right": 6}
+    face = bare_face(landmarks, {"lip_upper": [0, 1, 2, 3], "lip_lower": [4]}, rest, [(0, 1, 2, 3)])
+    pursed, opened = rest.copy(), rest.copy()
+    pursed[4] = (0, 0.005, 0)  # rolled out: now it meets the upper lip between two of its vertices
+    opened[4] = (0, 0.005, -0.3)
+    heights = measures.face_curves(np.stack([rest, pursed, opened]), face)[:, measures.LIP_HEIGHT]
+    np.testing.assert_allclose(heights, [0.0, 0.0, 0.3], atol=1e-6)
+    assert np.linalg.norm(pursed[0] - pursed[4]) > 0.004
 
 
 def test_resample_reads_between_the_frames_of_a_camera() -> None:

@@ -5,15 +5,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 import soundfile
-
-if TYPE_CHECKING:
-    from facetalk.topology.template import FaceMesh
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -23,6 +18,8 @@ from facetalk.evaluation import measures
 from facetalk.evaluation.curves import generated_curves, sound_files, write_curves
 from facetalk.evaluation.report import TalkerScores, evaluate_talkers, read_recordings, report_table, summary_lines
 from facetalk.take import FrameBatch, TakeSettings
+from facetalk.topology.template import FaceMesh
+from tests.evaluation.bare_face import bare_face
 
 SECONDS = 3.0
 LANDMARKS = {
@@ -57,8 +54,8 @@ GROUPS = {
 class LoudMouth:
     """Ten points for a face that opens its mouth when it is loud; each seed a little wider."""
 
-    def mesh(self, identity: str) -> "FaceMesh":
-        return cast("FaceMesh", SimpleNamespace(landmarks=LANDMARKS, groups=GROUPS))
+    def mesh(self, identity: str) -> FaceMesh:
+        return bare_face(LANDMARKS, GROUPS)
 
     def frames(
         self, clip: Clip, settings: TakeSettings, progress: Callable[[str, float], None] | None = None

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from facetalk.clip import Clip
 from facetalk.take import FrameBatch, TakeSettings
+from facetalk.topology.template import FaceMesh
+from tests.evaluation.bare_face import bare_face
 from training.style_pictures import performed
 
 RATE, FRAMES, WIDEST, OPEN = 50, 200, 60, 170
@@ -21,8 +22,9 @@ class Actor:
 
     motion = SimpleNamespace(speech=SimpleNamespace(rate=RATE))
 
-    def mesh(self, identity: str) -> Any:  # noqa: ANN401 - of a face, what is looked at
-        return SimpleNamespace(landmarks=LANDMARKS, identity=identity)
+    def mesh(self, identity: str) -> FaceMesh:
+        del identity
+        return bare_face(LANDMARKS)
 
     def frames(self, clip: Clip, settings: TakeSettings) -> Iterator[FrameBatch]:
         del clip

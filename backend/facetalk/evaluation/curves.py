@@ -56,7 +56,7 @@ def perform(performer: Performer, clip: Clip, settings: TakeSettings) -> Perform
     mesh = performer.mesh(settings.identity)
     lips, upper_face = (np.concatenate([mesh.groups[name] for name in names]) for names in (LIPS, UPPER_FACE))
     frames = [
-        Performance(face_curves(batch.vertices, mesh.landmarks), batch.vertices[:, lips], batch.vertices[:, upper_face])
+        Performance(face_curves(batch.vertices, mesh), batch.vertices[:, lips], batch.vertices[:, upper_face])
         for batch in performer.frames(clip, settings)
     ]
     return Performance(*(np.concatenate(pieces) for pieces in zip(*frames, strict=True)))

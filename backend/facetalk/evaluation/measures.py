@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facetalk.evaluation.lip_opening import LipOpening
 from facetalk.runs import runs
+from facetalk.topology.template import FaceMesh
 
 CURVE_RATE = 50
 CURVES = ("inner-lip height", "mouth width", "left eye opening", "right eye opening")
@@ -57,23 +59,24 @@ class Closures(NamedTuple):
     found: float
 
 
-def face_curves(vertices: NDArray[np.float32], landmarks: dict[str, int]) -> Curve:
+def face_curves(vertices: NDArray[np.float32], face: FaceMesh) -> Curve:
     """Measure posed faces.
 
     Args:
         vertices: ``[F, V, 3]``, any unit.
-        landmarks: vertex indices; the names are those of ``FaceMesh.landmarks``.
+        face: what was posed.
 
     Returns:
         ``[F, 4]``, columns as in ``CURVES``: distances over the distance of the outer eye corners.
     """
+    landmarks = face.landmarks
 
     def distance(first: str, second: str) -> NDArray[np.float32]:
         between = vertices[:, landmarks[first]] - vertices[:, landmarks[second]]
         return np.asarray(np.linalg.norm(between, axis=1), np.float32)
 
     columns = [
-        distance("inner_lip_upper", "inner_lip_lower"),
+        LipOpening(face).heights(vertices),
         distance("mouth_corner_left", "mouth_corner_right"),
         distance("upper_lid_left", "lower_lid_left"),
         distance("upper_lid_right", "lower_lid_right"),

@@ -56,8 +56,8 @@ def render_pictures(speech: Path, folder: Path) -> None:
         UserError: the speech cannot be used, or a model or Blender is missing.
     """
     animator, clip, settings = Animator.load(), load_clip(speech), TakeSettings(identity=IDENTITY, fps=FPS)
-    landmarks = animator.mesh(settings.identity).landmarks
-    curves = np.concatenate([face_curves(batch.vertices, landmarks) for batch in animator.frames(clip, settings)])
+    face = animator.mesh(settings.identity)
+    curves = np.concatenate([face_curves(batch.vertices, face) for batch in animator.frames(clip, settings)])
     at = {name: index + 1 for name, index in telling_frames(curves).items()}  # the scene begins at frame 1
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="facetalk-pictures-") as scratch:
