@@ -50,3 +50,14 @@ def test_a_prepared_way_back_leads_to_the_same_place_in_fewer_steps() -> None:
         settled = warp.backward_warp(points, parts, shape, steps=40)
     assert 200 <= prepared < 0.8 * from_nowhere
     assert (found - settled).norm(dim=1).max() < 1e-4
+
+
+def test_where_slopes_lead_away_the_way_back_is_found_without_them() -> None:
+    warp = small_warp()
+    points, shape = torch.rand(50, 3) * 0.5, 0.8 * torch.randn(6)
+    with torch.no_grad():
+        inverse = InverseWarp(warp, 1, shape, torch.tensor([[0.0] * 3, [0.5] * 3]))
+        inverse._known[:, 3:] = 3.0  # no slopes of this warp: chords along them overshoot ever further
+        parts = torch.ones(50, dtype=torch.long)
+        off = inverse(points) - warp.backward_warp(points, parts, shape)
+    assert off.norm(dim=1).max() < 1e-3

@@ -123,8 +123,10 @@ class InverseWarp:
             sources = sources.index_copy(0, rows, before + step)
             rows = rows[step.norm(dim=-1) > CHORD_TOLERANCE]
             if not len(rows):
-                break
-        return sources
+                return sources
+        # Far from the head the way back folds, and chords may lead ever further away: a few points in ten thousand.
+        found = self._warp.backward_warp(points[rows], self._parts(points[rows]), self._shape)
+        return sources.index_copy(0, rows, found)
 
     def _parts(self, points: Tensor) -> Tensor:
         return torch.full((len(points),), self._part, device=points.device)
