@@ -171,7 +171,7 @@ def protrusion(name: str) -> float:
     sound = describe(name)
     if isinstance(sound, Vowel) or sound.palatalised or sound.manner not in ("fricative", "affricate"):
         return 0.0
-    return 0.35 if sound.place in ("postalveolar", "retroflex") else 0.0
+    return 0.2 if sound.place in ("postalveolar", "retroflex") else 0.0
 
 
 @cache
