@@ -13,6 +13,8 @@ class Detail:
         name: of the topology bundle.
         skin_quads: to which MakeHuman's head is coarsened; None for as many as it has.
         finer_skin: whether every quad of the skin is then split in four.
+        dipping: whether what is behind the lids ends where the neural skin dips into the eyeballs, or else hidden in
+            them right behind the edge (``training.eye_sockets``).
         eyeball: the grid of an eyeball.
         tooth_sides: quads along a side of the box of a front tooth and of a back tooth.
         whole_teeth: whether quads stay of which a part is hidden in gums and neighbours: large ones would leave gaps.
@@ -24,6 +26,7 @@ class Detail:
     name: str
     skin_quads: int | None
     finer_skin: bool
+    dipping: bool
     eyeball: EyeballGrid
     tooth_sides: tuple[int, int]
     whole_teeth: bool
@@ -37,7 +40,8 @@ DETAILS = {
         name="light",
         skin_quads=1400,
         finer_skin=False,
-        eyeball=EyeballGrid(4, (PUPIL_DEGREES, IRIS_DEGREES, 36.0, 62.0, 105.0), closed=False),
+        dipping=True,
+        eyeball=EyeballGrid(4, (PUPIL_DEGREES, IRIS_DEGREES, 34.0, 46.0, 60.0, 78.0, 105.0), closed=False),
         tooth_sides=(2, 2),
         whole_teeth=True,
         mouth_quads=400,
@@ -48,6 +52,7 @@ DETAILS = {
         name="hm08",
         skin_quads=None,
         finer_skin=False,
+        dipping=False,
         eyeball=EyeballGrid(),
         tooth_sides=(6, 4),
         whole_teeth=False,
@@ -59,6 +64,7 @@ DETAILS = {
         name="fine",
         skin_quads=None,
         finer_skin=True,
+        dipping=False,
         eyeball=EyeballGrid(),
         tooth_sides=(6, 4),
         whole_teeth=False,

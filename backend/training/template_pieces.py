@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
-from facetalk.topology.quad_opening import opened_everywhere
+from facetalk.topology.quad_opening import opened_everywhere, settled_again
 from facetalk.topology.quad_relaxation import relax
 from training.brow_fronts import brow_fronts
 from training.ict_heads import IctHeads
@@ -19,7 +19,7 @@ from training.quad_parts import EyeballGrid, eyeball, voxel_quads
 from training.quad_strips import without_triangles
 from training.skin_fit import SkinFit, closed_mouth, mouth_lining
 from training.template_detail import Detail
-from training.template_identities import average_surface, carries, settling
+from training.template_identities import average_surface, carries, settling, with_tongues
 from training.template_paint import paint_skin
 from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settled
 from training.tongue_sheet import apart, tongue_of
@@ -78,7 +78,7 @@ def _skin(fit: SkinFit, head: Head, detail: Detail) -> SkinMesh:
     skin = fitted_skin(fit, head)
     if detail.skin_quads is not None:
         skin = coarser(skin, detail.skin_quads, fit)
-    skin = settled(skin, fit, head)
+    skin = settled(skin, fit, head, detail.dipping)
     return finer(skin, head, fit) if detail.finer_skin else skin
 
 
@@ -112,7 +112,9 @@ def _coarser_sheet(head: Head, vertices: Array, faces: Indices, quads: int) -> t
     used, compact = np.unique(folded.quads, return_inverse=True)
     start, sheet = settling(head, MOUTH)(folded.vertices[used]), compact.reshape(-1, 4)
     landed = relax(start, sheet, average_surface(head, MOUTH), two_sided=True)
-    return opened_everywhere(landed, sheet, carries(head, MOUTH)), sheet
+    places = [*carries(head, MOUTH), *with_tongues(head, MOUTH)]
+    opened = opened_everywhere(landed, sheet, places)
+    return settled_again(opened, sheet, places, settling(head, MOUTH)), sheet
 
 
 def _teeth(head: Head, fit: SkinFit, row: str, detail: Detail) -> tuple[Array, Indices]:
@@ -125,7 +127,7 @@ def _teeth(head: Head, fit: SkinFit, row: str, detail: Detail) -> tuple[Array, I
     vertices, quads = tooth_crowns(fit.heads, fit.canonical, row, distance, detail.tooth_sides, detail.whole_teeth)
     landed = settling(head, row)(vertices)
     if detail.whole_teeth:  # which meet their neighbours in the crevices
-        return untangled(landed, quads), quads
+        return settled_again(untangled(landed, quads), quads, carries(head, row), settling(head, row)), quads
     # Deep between two teeth there is no surface to lie on, and nothing to be seen.
     quads = quads[(np.linalg.norm(landed - vertices, axis=1) < CREVICE)[quads].all(axis=1)]
     used, compact = np.unique(quads, return_inverse=True)

@@ -10,14 +10,14 @@ from scipy.spatial import cKDTree
 from facetalk.evaluation.crossings import sphere
 from facetalk.head.contact import LIDS, LIPS
 from facetalk.head.head import Head
-from facetalk.topology.quad_opening import opened_everywhere
+from facetalk.topology.quad_opening import opened_everywhere, settled_again
 from facetalk.topology.quad_relaxation import Guide, closest_on_curve, relax
-from training.eye_sockets import behind_lids, hidden_border, socket_quads
+from training.eye_sockets import Ball, behind_lids, hidden_border, on_the_ball, socket_quads
 from training.lip_rings import KEPT, RINGS, face_to_face, lip_rings, lower_edges, on_the_red
 from training.quad_coarsening import QuadSheet, Size
 from training.quad_subdivision import subdivided
 from training.skin_fit import EARS, SkinFit, cut_neck
-from training.skin_guides import skin_guides
+from training.skin_guides import nearer_to_surface, skin_guides
 from training.template_identities import average_surface, carries, settling
 from training.untangling import untangled
 
@@ -29,6 +29,7 @@ SKIN, INNER_LIPS, NECK = "skin", f"{LIPS}_0", "neck"
 # grow with the distance.
 FEATURE_EDGE, NOSE_EDGE, EAR_EDGE, GROWTH = 0.008, 0.012, 0.009, 0.4
 NOSE = (297, 5072)
+SIDES = ("left", "right")
 FINE_UPRIGHT = 0.05  # of ``untangled``: quarters of a quad that is twisted lean more than it does
 
 
@@ -69,9 +70,12 @@ def fitted_skin(fit: SkinFit, head: Head) -> SkinMesh:
     return _compact(SkinMesh(vertices[used], quads[~sockets], fit.uv[faces[~sockets]], rows, guides))
 
 
-def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
-    """A skin on the neural surface, nothing of it tangled, and what lies behind the lids hidden in the eyeballs."""
-    landed = relax(skin.vertices, skin.quads, average_surface(head, SKIN), list(skin.guides.values()))
+def settled(skin: SkinMesh, fit: SkinFit, head: Head, dipping: bool) -> SkinMesh:
+    """A skin on the neural surface, nothing of it tangled; what lies behind the lids as ``Detail.dipping`` says."""
+    surface = average_surface(head, SKIN)
+    if dipping:
+        skin = replace(skin, guides=nearer_to_surface(skin.guides, surface))
+    landed = relax(skin.vertices, skin.quads, surface, list(skin.guides.values()))
     for name, guide in skin.guides.items():
         if name in LIDS or name == INNER_LIPS:
             landed[guide.vertices] = _on_curve(guide, landed)
@@ -79,11 +83,15 @@ def settled(skin: SkinMesh, fit: SkinFit, head: Head) -> SkinMesh:
             continue
         # The kit's rings are only about on the surface.
         landed[guide.vertices] = settling(head, SKIN)(landed[guide.vertices])
-    for side, name in zip(("left", "right"), LIDS, strict=True):
-        ball = sphere(fit.canonical[fit.heads.eyes[side]])
-        landed = hidden_border(landed, skin.quads, skin.guides[name].vertices, *ball)
+    for name, ball in _eyeballs(fit).items():
+        lids = skin.guides[name].vertices
+        if dipping:
+            landed = on_the_ball(landed, skin.quads, lids, surface, ball)
+        else:
+            landed = hidden_border(landed, skin.quads, lids, ball)
     held = np.concatenate([guide.vertices for guide in skin.guides.values()])
-    return _sound(replace(skin, vertices=untangled(landed, skin.quads, held=held)), head)
+    sound = _sound(replace(skin, vertices=untangled(landed, skin.quads, held=held)), head)
+    return _settled_again(sound, head) if dipping else sound
 
 
 def finer(skin: SkinMesh, head: Head, fit: SkinFit) -> SkinMesh:
@@ -100,19 +108,34 @@ def finer(skin: SkinMesh, head: Head, fit: SkinFit) -> SkinMesh:
     whole = _compact(SkinMesh(landed, split.quads[~sockets], split.uv[~sockets], skin.rows, guides))
     start = _compact(SkinMesh(flat, split.quads[~sockets], split.uv[~sockets], skin.rows, guides)).vertices
     places = whole.vertices
-    for side, name in zip(("left", "right"), LIDS, strict=True):
-        ball = sphere(fit.canonical[fit.heads.eyes[side]])
-        places = hidden_border(places, whole.quads, whole.guides[name].vertices, *ball)
+    for name, ball in _eyeballs(fit).items():
+        places = hidden_border(places, whole.quads, whole.guides[name].vertices, ball)
     held = np.concatenate([*(guide.vertices for guide in whole.guides.values()), *_borders(whole)])
     start[held] = places[held]
     return _sound(replace(whole, vertices=untangled(places, whole.quads, start, held, FINE_UPRIGHT)), head)
 
 
+def _eyeballs(fit: SkinFit) -> dict[str, Ball]:
+    """The average head's, by the names of their lids."""
+    return {name: Ball(*sphere(fit.canonical[fit.heads.eyes[side]])) for side, name in zip(SIDES, LIDS, strict=True)}
+
+
 def _sound(skin: SkinMesh, head: Head) -> SkinMesh:
     """A skin of which nothing is tangled on other identities either; its lips, lids and neck's end stay."""
+    opened = opened_everywhere(skin.vertices, skin.quads, carries(head, SKIN), _kept(skin))
+    return replace(skin, vertices=opened)
+
+
+def _settled_again(skin: SkinMesh, head: Head) -> SkinMesh:
+    """A skin whose vertices are back on the neural surface wherever that tangles nothing."""
+    returned = settled_again(skin.vertices, skin.quads, carries(head, SKIN), settling(head, SKIN), _kept(skin))
+    return replace(skin, vertices=returned)
+
+
+def _kept(skin: SkinMesh) -> Indices:
+    """The vertices along lips, lids and the neck's end."""
     kept = [guide for name, guide in skin.guides.items() if name.startswith(LIPS) or name in LIDS or name == NECK]
-    held = np.concatenate([guide.vertices for guide in kept])
-    return replace(skin, vertices=opened_everywhere(skin.vertices, skin.quads, carries(head, SKIN), held))
+    return np.concatenate([guide.vertices for guide in kept])
 
 
 def _borders(skin: SkinMesh) -> list[Indices]:

@@ -98,23 +98,30 @@ def kept_out(canonical: torch.Tensor, inside: torch.Tensor, upper: float = 0.0) 
 
 
 ON_BALL = CENTRE + RADIUS * torch.tensor([[0.2, 0.2, (1.0 - 2.0 * 0.2**2) ** 0.5]])
+OFF_BALL = CENTRE + (ON_BALL - CENTRE) * (1.0 + LID_FILM / RADIUS)
 INSIDE = torch.tensor([[0.11, 0.21, 0.03]])
 
 
 def test_a_lid_in_the_eyeball_comes_to_its_front_and_keeps_its_height() -> None:
-    found = kept_out(ON_BALL, INSIDE)
+    found = kept_out(OFF_BALL, INSIDE)
     assert torch.equal(found[0, :2], INSIDE[0, :2])
     assert (found[0] - CENTRE).norm().item() == pytest.approx(RADIUS + LID_FILM, abs=1e-5)
 
 
+def test_what_ends_on_the_ball_stays_on_it() -> None:
+    for upper in (0.0, 1.0):
+        found = kept_out(ON_BALL, INSIDE, upper)
+        assert (found[0] - CENTRE).norm().item() == pytest.approx(RADIUS, abs=1e-5)
+
+
 def test_a_lid_keeps_some_of_its_thickness() -> None:
     outside = CENTRE + (ON_BALL - CENTRE) * (1.0 + (LID_FILM + 0.5 * LID_THICKNESS) / RADIUS)
-    inner, outer = ((kept_out(skin, INSIDE) - CENTRE).norm() for skin in (ON_BALL, outside))
+    inner, outer = ((kept_out(skin, INSIDE) - CENTRE).norm() for skin in (OFF_BALL, outside))
     assert 0.1 * LID_THICKNESS < outer - inner < 0.5 * LID_THICKNESS
 
 
 def test_the_upper_lid_lies_before_the_lower_one() -> None:
-    found = (kept_out(ON_BALL, INSIDE, upper=1.0) - CENTRE).norm().item()
+    found = (kept_out(OFF_BALL, INSIDE, upper=1.0) - CENTRE).norm().item()
     assert found == pytest.approx(RADIUS + LID_FILM + UPPER_LID_AHEAD, abs=1e-5)
     rims = RIMS.reshape(1, 2, 3).clone()
     left_eye(ON_BALL, on_ball=False).keep_rims_out(rims, torch.zeros(1, 5))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetalk.topology.mesh_shape import tangled_faces
-from facetalk.topology.quad_opening import UPRIGHT, opened_everywhere
+from facetalk.topology.quad_opening import UPRIGHT, opened_everywhere, settled_again
 from tests.topology.quad_sheet import MIDDLE, SIDE, sheet
 
 Array = NDArray[np.float64]
@@ -55,3 +55,32 @@ def test_a_sound_sheet_stays_as_it_is() -> None:
 def test_where_nothing_may_move_nothing_does() -> None:
     start, quads = folded()
     assert np.array_equal(opened_everywhere(start, quads, [same], np.arange(len(start))), start)
+
+
+def flat(vertices: Array) -> Array:
+    """The surface of a sheet: its plane."""
+    return vertices * [1.0, 1.0, 0.0]
+
+
+def test_what_has_left_its_surface_comes_back() -> None:
+    start, quads = sheet()
+    lifted = start.copy()
+    lifted[[MIDDLE, MIDDLE + 3], 2] = 0.2
+    found = settled_again(lifted, quads, [same, drawn_together], flat, held=np.array([MIDDLE + 3]))
+    assert np.allclose(np.delete(found, MIDDLE + 3, axis=0), np.delete(start, MIDDLE + 3, axis=0))
+    assert found[MIDDLE + 3, 2] == 0.2
+
+
+def test_what_would_be_tangled_on_its_surface_stays_off_it() -> None:
+    start, quads = sheet()
+    lifted = start.copy()
+    lifted[MIDDLE, 2] = 0.2
+
+    def folding(vertices: Array) -> Array:
+        surface = vertices * [1.0, 1.0, 0.0]
+        surface[MIDDLE] = start[MIDDLE] + [1.6, 0.0, 0.0]
+        return surface
+
+    found = settled_again(lifted, quads, [same], folding)
+    assert not len(tangled_faces(found, quads, UPRIGHT))
+    assert found[MIDDLE, 0] < start[MIDDLE, 0] + 1.6

@@ -168,7 +168,7 @@ def eye(
         inward=inward,
         ball=(parts[0] & near).nonzero()[:, 0],
         lids=lids,
-        films=_films(off[lids], upper[lids]),
+        films=_ending(off[lids]) * _films(off[lids], upper[lids]),
         rim_films=_films((rims.flatten(0, 1) - centre).norm(dim=1) - radius, of_rims),
     )
 
@@ -192,6 +192,11 @@ def _turned_ahead(gaze: Tensor, inward: float) -> Tensor:
 def _films(off: Tensor, upper: Tensor) -> Tensor:
     """How far lids are kept from a ball ``[K]`` that they are ``off [K]`` in canonical pose: they have a thickness."""
     return LID_FILM + FLATTEST * (off - LID_FILM).clamp(0.0, LID_THICKNESS) + UPPER_LID_AHEAD * upper
+
+
+def _ending(off: Tensor) -> Tensor:
+    """How much of its film skin keeps ``[K]``: what ends on the ball, as a lid's back does, stays on it."""
+    return (off / LID_FILM).clamp(0.0, 1.0)
 
 
 def sphere(points: Tensor) -> tuple[Tensor, Tensor]:

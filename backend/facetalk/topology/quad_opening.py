@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Carry = Callable[[Array], Array]
 """Takes vertices ``[V, 3]`` of the mean head to another one."""
+Settle = Callable[[Array], Array]
+"""Brings vertices ``[N, 3]`` of the mean head to their surface."""
 
 NOTHING: Indices = np.empty(0, dtype=np.int64)
 ROUNDS, STEPS = 10, 120  # looks at all heads, and descents in between
@@ -28,6 +30,9 @@ LEAN, SHUT = 0.2, 0.3  # cosine and sine of a corner that are good enough
 STAYING = 1.0  # weight of how far vertices go, in edges
 RINGS = 2  # of vertices about a quad, that move
 PROBE = 1e-4  # head units
+OFF_SURFACE = 0.0004  # head units (0.1 mm): vertices that are so far off are brought back
+SHARES = (1.0, 0.5, 0.5)  # of what is left of the way back, one after the other
+RETREATS = 6  # how often vertices that tangle something are left where they were
 
 
 def opened_everywhere(start: Array, quads: Indices, carries: Sequence[Carry], held: Indices = NOTHING) -> Array:
@@ -57,6 +62,34 @@ def opened_everywhere(start: Array, quads: Indices, carries: Sequence[Carry], he
         vertices = vertices.copy()
         vertices[patch.free] += patch.opening(vertices, carries)
     return best
+
+
+def settled_again(
+    opened: Array, quads: Indices, carries: Sequence[Carry], settle: Settle, held: Indices = NOTHING
+) -> Array:
+    """Bring what has left its surface back to it, all the way or half, wherever that tangles nothing on any head.
+
+    Args:
+        opened: vertices on the mean head ``[V, 3]``.
+        quads: ``[Q, 4]``.
+        carries: take them to the heads.
+        settle: brings them to their surface.
+        held: vertices that stay ``[N]``.
+    """
+    vertices = opened
+    for share in SHARES:
+        way = settle(vertices) - vertices
+        returning = np.setdiff1d(np.flatnonzero(np.linalg.norm(way, axis=1) > OFF_SURFACE), held)
+        for _ in range(RETREATS):
+            moved = vertices.copy()
+            moved[returning] += share * way[returning]
+            found = np.concatenate([tangled_faces(carry(moved), quads, UPRIGHT) for carry in carries])
+            stopped = np.intersect1d(returning, quads[np.unique(found)])
+            if not len(stopped):
+                vertices = moved
+                break
+            returning = np.setdiff1d(returning, stopped)
+    return vertices
 
 
 @dataclass(frozen=True)
