@@ -129,6 +129,8 @@ def test_a_giant_in_declared_units_is_a_character(surface: RestSurface, mesh: Tr
 def test_wrong_units_are_said(surface: RestSurface, mesh: TriangleMesh) -> None:
     with pytest.raises(UserError, match=r"(999|1e\+03) times as large .* --units mm"):
         aligned(surface, mesh, 4.0 / 1000.0, "m")
+    with pytest.raises(UserError, match=r"no unit fits; give no --units"):
+        aligned(surface, mesh, 4.0 / 30000.0, "mm")
     with pytest.raises(UserError, match="furlong"):
         require_units("furlong")
 

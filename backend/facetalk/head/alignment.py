@@ -90,8 +90,11 @@ def _unit_and_size(scale: float, units: str | None) -> tuple[str, float]:
     if units is None:
         return nearest, sizes[nearest]
     if abs(np.log(sizes[units])) > np.log(WRONG_UNIT):
+        fits = abs(np.log(sizes[nearest])) <= np.log(WRONG_UNIT)
+        remedy = (
+            f"it looks like {nearest}; give --units {nearest}, or none" if fits else "no unit fits; give no --units"
+        )
         raise UserError(
-            f"With units of {units} the head would be {sizes[units]:.3g} times as large as a person's: "
-            f"it looks like {nearest}; give --units {nearest}, or none."
+            f"With units of {units} the head would be {sizes[units]:.3g} times as large as a person's: {remedy}."
         )
     return units, sizes[units]
