@@ -47,8 +47,7 @@ BACK_SIDES = (0.045, 0.075)  # head units aside over which it does not
 MIDDLE = -0.24  # y about which a tongue is flattened
 UP, UP_FORWARD = 0.085, 0.025  # head units that the tip goes up to touch behind the upper teeth, and forward
 BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.105, 0.030, 0.35  # forward to between the teeth, over the lower ones, and flatter
-OUT, OUT_UP, OUT_FLAT = 0.190, 0.045, 0.35  # the same, out of the mouth
-OUT_DORSUM = -0.24  # y from which on all of a point goes out: its end is as thick as a tongue, and no needle
+OUT, OUT_UP, OUT_FLAT = 0.240, 0.040, 0.40  # the same, out of the mouth
 RISE = 0.07  # head units that its back goes up to the palate
 ROOM = 0.022  # head units between the teeth's edges from which on a tongue goes out between them unhindered
 
@@ -228,7 +227,7 @@ def _shapes(points: Tensor) -> Tensor:
         (UP * front, UP_FORWARD * front * over),
         (front * (BETWEEN_UP - BETWEEN_FLAT * above), BETWEEN * whole * over),
         (RISE * back, nothing),
-        (whole * (OUT_UP - OUT_FLAT * above), OUT * whole * _smooth(y, UNDERSIDE, OUT_DORSUM)),
+        (whole * (OUT_UP - OUT_FLAT * above), OUT * whole * over),
     ]
     return torch.stack([torch.stack([nothing, up, forward], dim=1) for up, forward in moves])
 
