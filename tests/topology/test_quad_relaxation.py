@@ -56,9 +56,10 @@ def test_held_vertices_stay_at_the_point_nearest_to_their_start() -> None:
     curve = RADIUS * np.stack([np.cos(angle), np.zeros(2000), np.sin(angle)], axis=1)
     start[equator[0]] += 0.3 * (start[equator[1]] - start[equator[0]])
     slid, held = (relax(start, quads, ball, [Guide(equator, curve, slides)]) for slides in (True, False))
-    moved = [np.linalg.norm(landed[equator] - start[equator], axis=1).max() for landed in (slid, held)]
-    assert moved[1] < 0.02 * RADIUS
-    assert moved[1] < 0.8 * moved[0]
+    moved = [np.linalg.norm(landed[equator] - start[equator], axis=1) for landed in (slid, held)]
+    assert moved[1].max() < 0.02 * RADIUS
+    # Those that were on the curve already give way to the one that was not, unless they are held.
+    assert moved[1][1:].max() < 0.1 * moved[0][1:].max()
 
 
 def test_a_sheet_that_faces_inwards_stays_so_if_the_start_says_which_side_is_out() -> None:
