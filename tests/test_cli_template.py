@@ -11,7 +11,7 @@ from facetalk import cli
         ([], 2, "say what to make a template of"),
         (["hero.obj", "--quads", "6000"], 2, "leave out MESH"),
         (["--quads", "6000", "--units", "cm"], 2, "leave out MESH"),
-        (["--quads", "100"], 1, "100 quads cannot cover a face well: ask for 1500 to 60000."),
+        (["--quads", "100"], 1, "100 quads cannot cover a face well: ask for 2500 to 60000."),
         (["--quads", "6000", "--name", "light"], 1, "light already: choose another name"),
         (["nothing.obj"], 1, "nothing.obj"),
     ],

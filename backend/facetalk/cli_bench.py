@@ -78,7 +78,7 @@ def topology(
     speech: Annotated[Path, typer.Argument(help="A sound or video file with speech; repeated to a minute.")],
     identities: Annotated[int, typer.Option(min=1, max=200, help="How many faces: named ones and random ones.")] = 20,
     template: Annotated[
-        str, typer.Option(metavar="NAME", help="Which of the templates that come along.")
+        str, typer.Option(metavar="NAME", help="Which one: any that comes along, or one of your own made of quads.")
     ] = presets.TOPOLOGY.rpartition("/")[2],
     whole: Annotated[bool, typer.Option("--whole", help="Then `bench decoding` and `bench rig` as well.")] = False,
     device: Device = "auto",
@@ -87,14 +87,18 @@ def topology(
     from facetalk.clip import load_clip
     from facetalk.device import choose_device, describe_device
 
-    bundle = presets.preset_of_template(template)
     clip = load_clip(speech)
     animator, _ = load_animator(device)
+    from facetalk.animate import Animator
+    from facetalk.cast import Cast
+    from facetalk.errors import UserError
     from facetalk.evaluation.topology_bench import bench_table, bench_topology
-    from facetalk.topology.template import Template
 
+    performer = Cast(animator).performer(template)
+    if not isinstance(performer, Animator):
+        raise UserError(f"The character {template} has a face of its own, which no other head wears: name a template.")
     with one_bar() as progress:
-        result = bench_topology(animator.wearing(Template.load(bundle)), clip, identities, progress)
+        result = bench_topology(performer, clip, identities, progress)
     OUT.print(bench_table(result, describe_device(choose_device(device))))
     if whole:
         decoding(speech, device=device)

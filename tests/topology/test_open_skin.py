@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facetalk.head.meshing import TriangleMesh
-from facetalk.topology.open_skin import clipped, joined, reached_from
+from facetalk.topology.open_skin import clipped, joined, on_lines, reached_from
 from facetalk.topology.template_rims import border_loops
 
 Array = NDArray[np.float64]
@@ -69,3 +69,17 @@ def test_a_border_that_touches_itself_is_one_border() -> None:
     apart[25 + one.vertices[:, 0].argmin()] = apart[one.vertices[:, 0].argmax()]
     both = TriangleMesh(apart, np.concatenate([one.triangles, one.triangles + 25]))
     assert len(border_loops(joined(both).triangles)) == 2
+
+
+def test_a_jagged_border_comes_to_lie_on_its_line() -> None:
+    flat = plate(40)
+    mesh = TriangleMesh(0.05 * flat.vertices, flat.triangles)
+    holed = joined(clipped(mesh, 0.02 - np.linalg.norm(mesh.vertices, axis=1)))
+    turn = np.linspace(0.0, 2.0 * np.pi, 101)[:, None]
+    line = 0.021 * np.concatenate([np.cos(turn), np.sin(turn), 0.0 * turn], axis=1)
+    moved = on_lines(holed, [line])
+    hole = min(border_loops(moved.triangles), key=len)
+    np.testing.assert_allclose(np.linalg.norm(moved.vertices[hole], axis=1), 0.021, atol=3e-5)
+    assert (areas(moved) > 0.0).mean() > 0.995, "but for slivers of the cut"
+    far = np.linalg.norm(holed.vertices, axis=1) > 0.045
+    np.testing.assert_allclose(moved.vertices[far], holed.vertices[far], atol=5e-5)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from facetalk import presets
 from facetalk.errors import UserError
 from facetalk.topology.mesh_shape import turned_over
 from facetalk.topology.opening_rows import with_openings
-from facetalk.topology.quad_template import OpenedSkin, dressed, faults, fewest_faults, require_quads
+from facetalk.topology.quad_template import ATTEMPTS, OpenedSkin, dressed, faults, fewest_faults, require_quads
 from facetalk.topology.template import Template
 from facetalk.topology.template_file import write_template
 from facetalk.topology.template_rims import SKIN, border_loops, template_rims
@@ -103,15 +104,28 @@ def test_the_first_without_fault_counts() -> None:
     whole, wrong = folded(0), folded(2)
     assert faults(whole.vertices, whole.quads) == 0 < faults(wrong.vertices, wrong.quads)
     cover, asked = made_of([ValueError("two borders touch"), wrong, whole])
-    assert fewest_faults(cover, 5000, lambda fraction: None) is whole
+    assert fewest_faults(cover, 5000, [], lambda fraction: None) is whole
     assert len(asked) == 3
     assert asked[0] == 5000
 
 
+def test_faults_on_other_heads_count_too() -> None:
+    folding, whole = folded(0), folded(0)
+    whole = whole._replace(vertices=2.0 * whole.vertices)  # told from the other by its size
+    turned = folded(2).vertices
+
+    def carry(vertices: NDArray[np.float64]) -> NDArray[np.float64]:
+        return turned if vertices is folding.vertices else vertices
+
+    cover, asked = made_of([folding, whole])
+    assert fewest_faults(cover, 5000, [carry], lambda fraction: None) is whole
+    assert len(asked) == 2
+
+
 def test_when_nothing_comes_of_any_number_that_is_said() -> None:
-    cover, _ = made_of([ValueError("two borders touch"), *[UserError("QuadriFlow gave up.")] * 2])
+    cover, _ = made_of([ValueError("two borders touch"), *[UserError("QuadriFlow gave up.")] * (len(ATTEMPTS) - 1)])
     with pytest.raises(UserError, match="two borders touch"):
-        fewest_faults(cover, 5000, lambda fraction: None)
+        fewest_faults(cover, 5000, [], lambda fraction: None)
 
 
 @pytest.mark.parametrize("quads", [0, 200, 10**6])

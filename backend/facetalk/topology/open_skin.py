@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 
 from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
+from facetalk.topology.closed_line import along_line, on_line
 from facetalk.topology.connected_pieces import connected_pieces
-from facetalk.topology.quad_relaxation import closest_on_curve
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import SKIN, TemplateRim, border_loops, template_rims
 from facetalk.topology.template_transfer import FACING, SAMPLES, quad_samples
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 RESOLUTION = 256  # of marching cubes: cells of a millimetre, lips are two apart
-NEAR = 0.004  # head units (1 mm) from a line: borders that stay so near to it are put on it
+FOLLOWING = 0.008  # head units (2 mm): how far from a border what is near follows it
 BARRIER = 0.009  # head units about a line that no edge leaps across, nor a way round the end of a corner of the eye
 FINER = 8  # places between two points of a line
 SHORTEST = 1e-4  # head units: corners of triangles nearer to each other become one
@@ -56,7 +56,7 @@ def open_skin(head: Head, template: Template, progress: Callable[[float], None])
     neck = template.vertices[template.parts == SKIN, 1].min()
     cut = np.maximum(behind, neck - whole.vertices[:, 1])
     tip = template.vertices[template.landmarks["nose_tip"]]
-    mesh = joined(_on_lines(reached_from(tip, joined(clipped(whole, cut))), [rim.line(template) for rim in rims]))
+    mesh = joined(on_lines(reached_from(tip, joined(clipped(whole, cut))), [rim.line(template) for rim in rims]))
     borders = len(border_loops(mesh.triangles))
     if borders != len(rims) + 1:
         raise ValueError(f"the skin has {borders} borders where {len(rims) + 1} were cut")
@@ -102,19 +102,21 @@ def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> ND
     return np.asarray(inside & np.isin(pieces, largest))
 
 
-def _on_lines(mesh: TriangleMesh, lines: Sequence[Array]) -> TriangleMesh:
-    """A mesh whose borders near lines ``[M, 3]`` are on these: cuts through single triangles are jagged.
+def on_lines(mesh: TriangleMesh, lines: Sequence[Array]) -> TriangleMesh:
+    """A mesh whose borders are on the lines ``[M, 3]`` that they were cut along; what is near follows.
 
-    The template's lids end inside the eyeballs, beyond the edges of the neural ones: these borders stay where they are.
+    Cuts through single triangles are jagged, and those of lids, which touch before the
+    neural surface, lie beside the line.
     """
-    vertices = mesh.vertices.copy()
-    for border in border_loops(mesh.triangles):
-        points = torch.from_numpy(vertices[border])
-        for line in lines:
-            places = closest_on_curve(points, torch.from_numpy(line))[0]
-            if float((places - points).norm(dim=1).max()) < NEAR:
-                vertices[border] = places.numpy()
-    return TriangleMesh(vertices, mesh.triangles)
+    moved = mesh.vertices.copy()
+    borders = border_loops(mesh.triangles)
+    for line in lines:
+        on_it = cKDTree(line)
+        border = min(borders, key=lambda loop: float(on_it.query(mesh.vertices[loop])[0].mean()))
+        way = on_line(line[:-1], along_line(mesh.vertices[border], line[:-1])) - mesh.vertices[border]
+        distance, nearest = cKDTree(mesh.vertices[border]).query(mesh.vertices)
+        moved += np.exp(-0.5 * (distance / FOLLOWING) ** 2)[:, None] * way[nearest]
+    return TriangleMesh(moved, mesh.triangles)
 
 
 def clipped(mesh: TriangleMesh, beyond: Array) -> TriangleMesh:

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from facetalk.topology.closed_line import along_line, on_line
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import TemplateRim, border_loops
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-FINER = 32  # places between two vertices of a ring
 CARRIED = 0.5  # of how far the edge is off a ring, that the next row is off the next
-SMOOTHINGS = 4  # of places along a ring
 
 
 def with_openings(
@@ -51,32 +50,9 @@ def with_openings(
 
 def _rows(loop: Array, rings: Sequence[Array]) -> list[Array]:
     """Points ``[N, 3]`` on every ring but the first, in step with those of a loop on the first."""
-    places = _places(loop, rings[0])
-    off, rows = loop - _at(rings[0], places), []
+    places = along_line(loop, rings[0])
+    off, rows = loop - on_line(rings[0], places), []
     for ring in rings[1:]:
         off = CARRIED * off
-        rows.append(_at(ring, places) + off)
+        rows.append(on_line(ring, places) + off)
     return rows
-
-
-def _places(loop: Array, ring: Array) -> Array:
-    """Where points of a loop ``[N, 3]`` are along a closed line ``[M, 3]``, in its vertices; never going back."""
-    every = np.arange(FINER * len(ring)) / FINER
-    places = every[cKDTree(_at(ring, every)).query(loop)[1]]
-    steps = (np.diff(places, append=places[0]) + 0.5 * len(ring)) % len(ring) - 0.5 * len(ring)
-    direction = np.sign(steps.sum())
-    # round the line once, from the first point on
-    along = direction * np.concatenate([[0.0], steps[:-1].cumsum()])
-    along = np.maximum.accumulate(along).clip(0.0, len(ring))
-    even = np.linspace(0.0, len(ring), len(loop), endpoint=False)
-    slack = along - even
-    for _ in range(SMOOTHINGS):
-        slack = 0.5 * slack + 0.25 * (np.roll(slack, 1) + np.roll(slack, -1))
-    return (places[0] + direction * (even + slack)) % len(ring)
-
-
-def _at(ring: Array, places: Array) -> Array:
-    """Points ``[N, 3]`` at places along a closed line ``[M, 3]``."""
-    below = np.floor(places).astype(np.int64) % len(ring)
-    share = (places - np.floor(places))[:, None]
-    return np.asarray(ring[below] * (1.0 - share) + ring[(below + 1) % len(ring)] * share)

@@ -4,6 +4,7 @@ Half of the face is remeshed and mirrored. Its border is the middle line, the ne
 keep it, with a vertex in each of its corners. Then all vertices settle on the neural surface.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,8 +28,10 @@ Remesh = Callable[[TriangleMesh, int], tuple[Array, Indices]]
 """Covers a mesh with about so many quads: their vertices ``[V, 3]``, and ``[Q, 4]``."""
 
 FACE, EYE, MOUTH, NOSE, EAR = (45.0, 1.5), (15.0, 2.9), (18.0, 1.9), (16.0, 1.5), (24.0, 1.6)  # reach in mm, factor
-EVEN = 0.3  # how much vertices of a border keep even distances rather than where they were made
+AROUND_EYE, ENOUGH = 22.0, 3000  # reach in mm; quads from which on lids have enough by the factors above
+EVEN = 0.6  # how much vertices of a border keep even distances rather than where they were made
 SMOOTHINGS = 6  # of places along a border
+FEWEST_EDGES = 16  # of a border: an eye of fewer is no eye
 CORNER_TURN = 0.5  # cosine: where a border turns more sharply it has a corner
 MIDDLE = 1e-6  # head units off the middle line
 
@@ -64,11 +67,13 @@ def quad_skin(
     """
     eye = template.vertices[template.landmarks["outer_eye_left"]]
     half = reached_from(eye, joined(clipped(skin, -skin.vertices[:, 0])))
-    surface = SwollenSurface.of(half, _swellings(template, rims))
+    surface = SwollenSurface.of(half, _swellings(template, rims, quads))
     made, corners = remesh(surface.swollen, quads // 2)
     borders, wanted = border_loops(corners), border_loops(half.triangles)
     if len(borders) != len(wanted):
         raise ValueError(f"the quads have {len(borders)} borders, their surface {len(wanted)}")
+    if min(map(len, borders)) < FEWEST_EDGES:
+        raise ValueError("quads are too large for the lids")
     vertices, guides = surface.shrunk(made), []
     for loop in borders:
         guides += _on_border(vertices, made, loop, surface, wanted)
@@ -80,15 +85,16 @@ def quad_skin(
     return _mirrored(vertices, corners)
 
 
-def _swellings(template: Template, rims: Sequence[TemplateRim]) -> list[Swelling]:
-    """Where quads are to be finer, on the face's left half."""
+def _swellings(template: Template, rims: Sequence[TemplateRim], quads: int) -> list[Swelling]:
+    """Where so many quads are to be finer, on the face's left half."""
     mouth, eye = rims[0], rims[-1]
     nose = template.vertices[template.landmarks["nose_tip"]] * [0.0, 1.0, 1.0]
     skin = template.vertices[template.parts == SKIN]
     ear = skin[skin[:, 0] > 0.92 * skin[:, 0].max()].mean(axis=0)
     centres = [template.vertices[rim.loop].mean(axis=0) for rim in (mouth, eye)]
     centres[0] = centres[0] * [0.0, 1.0, 1.0]
-    places = zip((nose, *centres, nose, ear), (FACE, MOUTH, EYE, NOSE, EAR), strict=True)
+    sparse = (AROUND_EYE, max(1.0, math.sqrt(ENOUGH / quads)))  # lids of few quads come out with three edges
+    places = zip((nose, *centres, centres[1], nose, ear), (FACE, MOUTH, EYE, sparse, NOSE, EAR), strict=True)
     return [Swelling(np.asarray(centre, np.float64), reach / MILLIMETRES, factor) for centre, (reach, factor) in places]
 
 
@@ -120,7 +126,8 @@ def _on_border(
         even = np.linspace(0.0, length[-1], len(members))
         places = EVEN * even + (1.0 - EVEN) * _rising(nearest_place, length[-1])
         vertices[members] = np.stack([np.interp(places, length, plain[path][:, axis]) for axis in range(3)], axis=1)
-        guides += [Guide(members[:1], plain[path], slides=False), Guide(members[1:-1], plain[path])]
+        # Held by the corner alone: on its line it could slip off the middle, and be torn in two when that is mirrored.
+        guides += [Guide(members[:1], plain[path[[0, 0]]], slides=False), Guide(members[1:-1], plain[path])]
     return guides
 
 
