@@ -1,4 +1,4 @@
-"""What posing by a reduced basis gains, and how far it is off (``docs/decoding.md``)."""
+"""What the ways from codes to points cost, and how far they are off (``docs/decoding.md``)."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +14,14 @@ from torch import Tensor
 from facetalk import presets
 from facetalk.animate import Animator
 from facetalk.clip import Clip
-from facetalk.errors import UserError
 from facetalk.evaluation.motion_bench import LINE_SECONDS, LineSeconds, line_rows, looped, pipeline_seconds
-from facetalk.head.head import MILLIMETRES, Head
+from facetalk.head.head import MILLIMETRES, PREPARING_STEPS, Head
+from facetalk.head.head_points import HeadPoints
 from facetalk.head.parametric_head import PreparedPoints
 from facetalk.head.published_head import PublishedHead
+from facetalk.head.split_field import displace
 from facetalk.take import TakeSettings
+from facetalk.topology.basis_building import MODES
 from facetalk.topology.basis_cache import BasisCache
 from facetalk.topology.reduced_basis import ReducedPoints
 from facetalk.topology.template import Template
@@ -56,40 +58,67 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class BasisBench:
+class ReferenceField:
+    """The expression field asked at every point of every frame, and nothing else: what a neural head is.
+
+    Attributes:
+        milliseconds: of a frame; the processor's own if it does the work.
+        largest, mean: how far the head's own posing is off it in fresh frames before contact, which is the same for
+            both, mm.
+    """
+
+    milliseconds: float
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class BasisFigures:
     """What is measured of a basis.
 
     Attributes:
-        head: whose.
-        points, modes, asked: how many points there are, how many modes, and how many points the head is asked for.
-        making_seconds, finding_seconds: to make the basis, all poses included, and to find it again on disk.
-        reference: milliseconds a frame of the expression field alone, asked at every point of every frame; None for
-            heads that do nothing else. These and the following are the processor's own if it does the work.
-        exact, reduced: milliseconds a frame of the head's own posing, and of the basis's.
+        modes, asked: how many modes it has, and for how many points the head is asked.
+        making_seconds, finding_seconds: to make it, all poses included, and to find it again on disk.
+        milliseconds: of a frame; the processor's own if it does the work.
         largest, mean: how far fresh frames are off the head's own, mm.
         referred: share of the fresh frames that were left to the head.
         bounded: share of the fresh frames that were no farther off than their bound said.
+    """
+
+    modes: int
+    asked: int
+    making_seconds: float
+    finding_seconds: float
+    milliseconds: float
+    largest: float
+    mean: float
+    referred: float
+    bounded: float
+
+
+@dataclass(frozen=True)
+class DecodingBench:
+    """What is measured of the ways from codes to points.
+
+    Attributes:
+        head: whose.
+        points: how many there are.
+        reference: of heads whose own posing does not ask its field in every frame; None for others.
+        own: milliseconds a frame of the head's own posing.
+        basis: None if none keeps the tolerance: then frames are the head's own.
         line: a line's way from its sound to posed frames; None without speech.
     """
 
     head: str
     points: int
-    modes: int
-    asked: int
-    making_seconds: float
-    finding_seconds: float
-    reference: float | None
-    exact: float
-    reduced: float
-    largest: float
-    mean: float
-    referred: float
-    bounded: float
+    reference: ReferenceField | None
+    own: float
+    basis: BasisFigures | None
     line: LineSeconds | None
 
 
-def bench_decoding(animator: Animator, clip: Clip, progress: Progress, identity: str = "average") -> BasisBench:
-    """Measure a basis of the embedded head wearing the animator's template.
+def bench_decoding(animator: Animator, clip: Clip, progress: Progress, identity: str = "average") -> DecodingBench:
+    """Measure the embedded head's own posing, and a basis of it, wearing the animator's template.
 
     Args:
         animator: the models.
@@ -98,7 +127,7 @@ def bench_decoding(animator: Animator, clip: Clip, progress: Progress, identity:
         identity: whose face.
 
     Raises:
-        UserError: no such identity, or no basis keeps the tolerance.
+        UserError: no such identity.
     """
     head, template, code = animator.head, animator.template, animator.identity_code(identity)
     progress("codes", 0.0)
@@ -109,15 +138,14 @@ def bench_decoding(animator: Animator, clip: Clip, progress: Progress, identity:
     progress("line", 0.3)
     line = pipeline_seconds(animator, looped(clip, LINE_SECONDS))
     progress("field", 0.5)
-    spoken = codes.fresh[:REFERENCE_FRAMES]
-    reference = min(_field_milliseconds(head, vertices, parts, code, spoken) for _ in range(REPEATS))
+    reference = _reference_field(head, vertices, parts, code, whole, torch.from_numpy(template.mobility), codes.fresh)
     progress("basis", 0.6)
     bench = measure(presets.HEAD, whole, codes, rims, reference=reference, line=line)
     progress("done", 1.0)
     return bench
 
 
-def bench_published_decoding(head: PublishedHead, name: str, template: Template, progress: Progress) -> BasisBench:
+def bench_published_decoding(head: PublishedHead, name: str, template: Template, progress: Progress) -> DecodingBench:
     """Measure a basis of a published head, at the skin's points of a template that lies in canonical space.
 
     Args:
@@ -125,9 +153,6 @@ def bench_published_decoding(head: PublishedHead, name: str, template: Template,
         name: what it is called.
         template: which heads share units and axes with.
         progress: told of what is being measured and the share that is done.
-
-    Raises:
-        UserError: no basis keeps the tolerance.
     """
     progress("poses", 0.0)
     skin = torch.from_numpy(template.vertices[template.parts == 0])
@@ -145,55 +170,54 @@ def measure(
     whole: PreparedPoints,
     codes: Codes,
     always: Tensor,
-    reference: float | None = None,
+    reference: ReferenceField | None = None,
     line: LineSeconds | None = None,
-) -> BasisBench:
-    """Make a basis of prepared points and measure it.
+) -> DecodingBench:
+    """Measure prepared points, and a basis of them if there is one.
 
     Args:
         name: of the head.
         whole: the points.
         codes: on the head's device.
         always: indices of points that the head is always asked for.
-        reference, line: see ``BasisBench``.
-
-    Raises:
-        UserError: no basis keeps the tolerance.
+        reference, line: see ``DecodingBench``.
     """
     with TemporaryDirectory(prefix="facetalk-bases-") as folder:
         cache = BasisCache(Path(folder))
-        making_seconds, points = _timed(lambda: _reduce(cache, whole, codes, always))
-        finding_seconds, points = _timed(lambda: _reduce(cache, whole, codes, always))
-    decoded, wanted = points.decode(codes.fresh), whole.pose(codes.fresh)
-    off = (decoded.posed.points - wanted.points).norm(dim=2)[:, wanted.converged.all(dim=0)]
+        making, points = _timed(lambda: _reduce(cache, whole, codes, always))
+        finding, _ = _timed(lambda: _reduce(cache, whole, codes, always) if points is not None else None)
     consecutive = codes.fresh[:TIMED_FRAMES]
-    exact, reduced = [], []
+    own, reduced = [], []
     for _ in range(REPEATS):  # in turn, so that both meet the same machine
-        exact.append(_milliseconds(whole, consecutive))
-        reduced.append(_milliseconds(points, consecutive))
-    return BasisBench(
-        head=name,
-        points=len(points.basis.middle),
+        own.append(_milliseconds(whole, consecutive))
+        if points is not None:
+            reduced.append(_milliseconds(points, consecutive))
+    count = whole.pose(codes.fresh[:1]).points.shape[1]
+    basis = None if points is None else _basis_figures(points, codes.fresh, min(reduced), making, finding)
+    return DecodingBench(name, count, reference, min(own), basis, line)
+
+
+def _reduce(cache: BasisCache, whole: PreparedPoints, codes: Codes, always: Tensor) -> ReducedPoints | None:
+    return cache.reduce(whole, codes.making, codes.held_out, always, content=[])
+
+
+def _basis_figures(
+    points: ReducedPoints, fresh: Tensor, milliseconds: float, making: float, finding: float
+) -> BasisFigures:
+    """How far a basis is off the head's own posing in frames of fresh codes ``[T, E]``."""
+    decoded, wanted = points.decode(fresh), points.whole.pose(fresh)
+    off = (decoded.posed.points - wanted.points).norm(dim=2)[:, wanted.converged.all(dim=0)]
+    return BasisFigures(
         modes=len(points.basis.modes),
         asked=len(points.basis.asked),
-        making_seconds=making_seconds,
-        finding_seconds=finding_seconds,
-        reference=reference,
-        exact=min(exact),
-        reduced=min(reduced),
+        making_seconds=making,
+        finding_seconds=finding,
+        milliseconds=milliseconds,
         largest=float(off.max()) * MILLIMETRES,
         mean=float(off.mean()) * MILLIMETRES,
         referred=float((decoded.bounds == 0.0).float().mean()),
         bounded=float(((off.amax(dim=1) <= decoded.bounds) | (decoded.bounds == 0.0)).float().mean()),
-        line=line,
     )
-
-
-def _reduce(cache: BasisCache, whole: PreparedPoints, codes: Codes, always: Tensor) -> ReducedPoints:
-    points = cache.reduce(whole, codes.making, codes.held_out, always, content=[])
-    if points is None:
-        raise UserError("No basis of few modes follows this head: its own posing is the way to go.")
-    return points
 
 
 def spoken_codes(animator: Animator, clip: Clip) -> Codes:
@@ -229,18 +253,28 @@ def mixed_expressions(head: PublishedHead, count: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def _field_milliseconds(head: Head, vertices: Tensor, parts: Tensor, identity: Tensor, codes: Tensor) -> float:
-    """Of a frame in which the expression field is asked at every vertex, and nothing else is done."""
+def _reference_field(
+    head: Head, vertices: Tensor, parts: Tensor, identity: Tensor, own: HeadPoints, mobility: Tensor, codes: Tensor
+) -> ReferenceField:
+    """What frames of codes ``[T, E]`` cost by the field at every vertex, and how far the split one is off it."""
     shape = identity[: head.shape_size]
     moving = torch.tensor([*head.config["moves_with"], 0])[parts].to(head.device)
-    sources = head.identity_field.warp.backward_warp(vertices.to(head.device), moving, shape)
+    sources = head.identity_field.warp.backward_warp(vertices.to(head.device), moving, shape, PREPARING_STEPS)
     field, condition = head.expression_field.field, head.expression_field.compress(shape)
     coefficients = head.expression_field.coefficients(codes, shape)
     clock = _clock(head.device)
-    start = clock()
+    seconds = []
+    for _ in range(REPEATS):
+        start = clock()
+        for frame in coefficients[:REFERENCE_FRAMES]:
+            field.displacement(sources, moving, frame, condition).cpu()
+        seconds.append((clock() - start) / REFERENCE_FRAMES)
+    off = []
     for frame in coefficients:
-        field.displacement(sources, moving, frame, condition).cpu()
-    return 1000.0 * (clock() - start) / len(codes)
+        wanted = mobility.to(sources)[:, None] * field.displacement(sources, moving, frame, condition)
+        off.append((displace(own.fields, frame[None])[0] - wanted).norm(dim=1))
+    distances = MILLIMETRES * torch.stack(off)
+    return ReferenceField(1000.0 * min(seconds), float(distances.max()), float(distances.mean()))
 
 
 def _milliseconds(points: PreparedPoints, codes: Tensor) -> float:
@@ -256,27 +290,39 @@ def _clock(device: torch.device) -> Callable[[], float]:
     return time.process_time if device.type == "cpu" else time.perf_counter
 
 
-def bench_table(bench: BasisBench, device: str) -> Table:
-    """The figures, one row each, beside what they should be."""
+def bench_table(bench: DecodingBench, device: str) -> Table:
+    """The figures, one row each, beside what they should be of the way that takes are posed by."""
     table = Table("what", title=f"Decoding {bench.head} on {device}", title_justify="left")
     table.add_column("measured", justify="right")
     table.add_column("aim")
-    slowest = bench.exact if bench.reference is None else bench.reference
+    slowest = bench.own if bench.reference is None else bench.reference.milliseconds
     table.add_row("points", f"{bench.points:,}")
-    table.add_row("modes, and points that the head is asked for", f"{bench.modes}, {bench.asked:,}")
     if bench.reference is not None:
-        table.add_row("the expression field at every point of every frame", f"{bench.reference:.2f} ms")
-    table.add_row("the head's own posing, contact and all", f"{bench.exact:.2f} ms, {slowest / bench.exact:.1f} x")
-    table.add_row("posing by the basis", f"{bench.reduced:.2f} ms, {slowest / bench.reduced:.1f} x", ">= 20 x")
-    table.add_row("off, largest", f"{bench.largest:.3f} mm", "< 0.1")
-    table.add_row("off, mean", f"{bench.mean:.4f} mm", "< 0.02")
-    table.add_row("frames within their bound", f"{bench.bounded:.1%}", "all")
-    table.add_row("frames left to the head", f"{bench.referred:.1%}")
-    table.add_row("made in, found again in", f"{bench.making_seconds:.1f} s, {bench.finding_seconds:.2f} s")
+        table.add_row("the expression field at every point of every frame", f"{slowest:.2f} ms")
+    own_aim = "" if bench.reference is None else ">= 20 x"
+    table.add_row("the head's own posing, contact and all", f"{bench.own:.2f} ms, {slowest / bench.own:.1f} x", own_aim)
+    if bench.reference is not None:
+        table.add_row("off the field, largest", f"{bench.reference.largest:.5f} mm", "< 0.1")
+        table.add_row("off the field, mean", f"{bench.reference.mean:.5f} mm", "< 0.02")
+    if bench.basis is None:
+        table.add_row("a basis", f"none of up to {MODES[-1]} modes", "keeps 0.1 mm: frames are the head's own")
+    else:
+        _add_basis(table, bench.basis, slowest)
     if bench.line is not None:
         for (what, figure), aim in zip(line_rows(bench.line), (">= 2 x", "< 1.5"), strict=True):
             table.add_row(what, figure, aim)
     return table
+
+
+def _add_basis(table: Table, basis: BasisFigures, slowest: float) -> None:
+    speed = f"{basis.milliseconds:.2f} ms, {slowest / basis.milliseconds:.1f} x"
+    table.add_row("posing by a basis", speed, ">= 20 x")
+    table.add_row("modes, and points that the head is asked for", f"{basis.modes}, {basis.asked:,}")
+    table.add_row("off the head's own, largest", f"{basis.largest:.3f} mm", "< 0.1")
+    table.add_row("off the head's own, mean", f"{basis.mean:.4f} mm", "< 0.02")
+    table.add_row("frames within their bound", f"{basis.bounded:.1%}", "all")
+    table.add_row("frames left to the head", f"{basis.referred:.1%}")
+    table.add_row("made in, found again in", f"{basis.making_seconds:.1f} s, {basis.finding_seconds:.2f} s")
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
