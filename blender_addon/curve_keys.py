@@ -9,12 +9,14 @@ from .records import Key, Keys
 
 BASIS = "Basis"
 LINEAR = 1  # FCurve interpolation as foreach_set wants it
+FLAT = 1e-6  # of a weight: what is no farther off a straight line is on it
 
 
 class KeyWriter:
     """Writes a take's keys into an object, one at a time, each with its curve.
 
-    A curve has one point a frame. Keys that the take never uses have none: they are free for the animator.
+    A curve has points where it bends, and is straight between them. Keys that the take never uses have no curve: they
+    are free for the animator.
 
     Undo frees data-blocks, so the object is looked up by name at every write.
     """
@@ -88,9 +90,21 @@ class KeyWriter:
     def _play(self, keys: bpy.types.Key, block: bpy.types.ShapeKey, weights: NDArray[np.float32]) -> None:
         path = f'key_blocks["{bpy.utils.escape_identifier(block.name)}"].value'
         curve = compat.new_fcurve(keys, keys.animation_data.action, path)
-        curve.keyframe_points.add(len(weights))
-        curve.keyframe_points.foreach_set("co", np.stack([self._frames, weights], axis=1).ravel())
-        curve.keyframe_points.foreach_set("interpolation", np.full(len(weights), LINEAR, dtype=np.int32))
+        kept = bends(self._frames, weights)
+        curve.keyframe_points.add(len(kept))
+        curve.keyframe_points.foreach_set("co", np.stack([self._frames[kept], weights[kept]], axis=1).ravel())
+        curve.keyframe_points.foreach_set("interpolation", np.full(len(kept), LINEAR, dtype=np.int32))
         curve.update()
         # the curve itself is only evaluated at the next change of frame
         block.value = curve.evaluate(bpy.data.scenes[self._scene_name].frame_current)
+
+
+def bends(frames: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The frames, counted from 0, without which a curve of weights ``[F]`` would not be what it is: its keys."""
+    kept = np.ones(len(weights), dtype=bool)
+    kept[1:-1] = np.abs(np.diff(weights.astype(np.float64), 2)) > FLAT
+    off = ~kept
+    while off.any():  # slight bends add up
+        off = np.abs(np.interp(frames, frames[kept], weights[kept]) - weights) > FLAT
+        kept |= off
+    return np.flatnonzero(kept)

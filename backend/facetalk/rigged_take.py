@@ -14,6 +14,7 @@ from facetalk.topology.face_metric import FaceMetric
 from facetalk.topology.named_rig import NamedRig, Vertices, Weights, decode_named_rig
 from facetalk.topology.rig_correctives import find_correctives
 from facetalk.topology.rig_solver import FRAMES_AT_ONCE, RigSolver
+from facetalk.topology.straight_curves import straightened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 SAMPLED_FRAMES = 300  # of a take, evenly spread, from which its correctives are made
+STRAIGHT_MM = 0.02  # that leaving keys out of a curve moves what its shape key moves the farthest
 LIPS = "lip_"  # how the groups of lips begin
 
 
@@ -56,7 +58,7 @@ class RiggedTake:
     Attributes:
         mesh: the face at rest, with its hair.
         rig: its keys.
-        weights: of all keys in every frame ``[F, K + J]``.
+        weights: of all keys in every frame ``[F, K + J]``, on straight lines between as few of them as that takes.
         fps: frames per second.
         left: millimetres that keys leave over the lips, of every frame the mean and the worst ``[F, 2]``: of the named
             keys alone, and with correctives.
@@ -141,8 +143,10 @@ def _weigh(
     weights: list[Weights] = []
     left: dict[str, list[NDArray[np.float64]]] = {"named keys": [], "with correctives": []}
     worst = 0.0
+    farthest = solver.metric.millimetres * np.linalg.norm(solver.rig.key_offsets, axis=2).max(axis=1)
+    tolerances = STRAIGHT_MM / np.maximum(farthest, STRAIGHT_MM).astype(np.float64)
     for block in blocks:
-        weights.append(solver.solve(block))
+        weights.append(straightened(solver.solve(block), tolerances))
         for name, used in (("named keys", len(solver.rig.names)), ("with correctives", weights[-1].shape[1])):
             residual = solver.residual(block, weights[-1][:, :used])
             millimetres = solver.metric.millimetres * np.linalg.norm(residual, axis=2).astype(np.float64)

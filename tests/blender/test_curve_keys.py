@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blender_addon.curve_keys import BASIS, KeyWriter
+from blender_addon.curve_keys import BASIS, KeyWriter, bends
 from blender_addon.motion_writer import MotionWriter
 from blender_addon.records import Key, Keys
 
@@ -60,6 +60,20 @@ def test_every_frame_is_the_sum_of_its_keys() -> None:
     for frame in range(FRAMES):
         wanted = neutral() + np.einsum("k,kvc->vc", curves()[frame], offsets())
         np.testing.assert_allclose(shown(face, FIRST + frame), wanted, atol=2e-6)
+
+
+def test_a_curve_has_points_only_where_it_bends() -> None:
+    frames = np.arange(400, dtype=np.float32)
+    slow = (1e-6 * (frames - 200.0) ** 2).astype(np.float32)  # bends a little everywhere
+    for curve, most in (
+        (np.interp(frames, [0, 100, 130, 399], [0.0, 1.0, 0.2, 0.2]).astype(np.float32), 12),
+        (np.zeros(400, np.float32), 2),
+        (slow, 400),
+    ):
+        kept = bends(frames, curve)
+        assert {0, 399} <= set(kept.tolist())
+        assert len(kept) <= most
+        np.testing.assert_allclose(np.interp(frames, frames[kept], curve[kept]), curve, atol=1.1e-6)
 
 
 def test_keys_have_their_names_and_sliders_that_let_them_play() -> None:
