@@ -25,6 +25,7 @@ from training.template_skin import SkinMesh, coarser, finer, fitted_skin, settle
 from training.tongue_sheet import apart, tongue_of
 from training.tooth_contacts import touching
 from training.tooth_crowns import tooth_crowns
+from training.tooth_walls import side_walls
 from training.training_heads import BROWS, PARTS
 from training.untangling import untangled
 
@@ -132,7 +133,9 @@ def _teeth(head: Head, fit: SkinFit, row: str, detail: Detail) -> tuple[Array, I
     quads = quads[(np.linalg.norm(landed - vertices, axis=1) < CREVICE)[quads].all(axis=1)]
     used, compact = np.unique(quads, return_inverse=True)
     quads = compact.reshape(-1, 4)
-    return touching(untangled(vertices[used], quads), quads, row == "upper_teeth"), quads
+    upper = row == "upper_teeth"
+    beside = touching(untangled(vertices[used], quads), quads, upper)
+    return beside, np.concatenate([quads, side_walls(beside, quads, upper)])
 
 
 def _eyeball_piece(head: Head, canonical: Array, heads: IctHeads, side: str, grid: EyeballGrid) -> Piece:
