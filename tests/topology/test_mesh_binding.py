@@ -87,6 +87,21 @@ def gap(vertices: Array, template: Template) -> float:
     return float((vertices[upper] - vertices[lower])[1] * 250.0)
 
 
+def placed(head: Head) -> tuple[torch.Tensor, Similarity]:
+    return head.identity("average"), PLACED
+
+
+def turned(mesh: PolygonMesh, faces: NDArray[np.bool_]) -> PolygonMesh:
+    """A mesh with some of its faces ``[P]`` turned round, about their first corners."""
+    pieces = np.split(mesh.corners, np.cumsum(mesh.face_sizes)[:-1])
+    return replace(
+        mesh,
+        corners=np.concatenate(
+            [np.roll(face[::-1], 1) if flip else face for face, flip in zip(pieces, faces, strict=True)]
+        ),
+    )
+
+
 def test_the_mesh_speaks_as_the_template_does_in_its_own_units(
     head: Head, template: Template, mesh: PolygonMesh, posed: Array
 ) -> None:
@@ -130,14 +145,26 @@ def test_eyeballs_turn_as_bodies(head: Head, template: Template, mesh: PolygonMe
 def test_faces_that_point_inwards_are_found_and_move_all_the_same(
     head: Head, template: Template, mesh: PolygonMesh, posed: Array
 ) -> None:
-    ends = np.cumsum(mesh.face_sizes)
-    corners = np.concatenate(
-        [mesh.corners[end - size : end][::-1] for end, size in zip(ends, mesh.face_sizes, strict=True)]
-    )
-    binding = bind_mesh(head, template, replace(mesh, corners=corners), head.identity("average"), PLACED)
+    binding = bind_mesh(head, template, turned(mesh, np.ones(len(mesh.face_sizes), bool)), *placed(head))
     assert binding.inside_out
     moved = BoundMesh(head, mesh.vertices, binding).pose(codes(head))
     assert gap(PLACED.apply(moved[1].astype(np.float64)), template) > 8.0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.45, 0.8])
+def test_faces_turned_against_their_neighbours_move_all_the_same(
+    head: Head, template: Template, mesh: PolygonMesh, share: float
+) -> None:
+    some = np.random.default_rng(0).random(len(mesh.face_sizes)) < share
+    mixed = turned(mesh, some)
+    assert any("turned against their neighbours" in remark for remark in mixed.remarks())
+    assert not any("turned against" in remark for remark in mesh.remarks())
+    found = bind_mesh(head, template, mixed, *placed(head))
+    wanted = bind_mesh(head, template, mesh, *placed(head))
+    assert found.inside_out == (share > 0.5)
+    np.testing.assert_array_equal(found.moving, wanted.moving)
+    off = np.linalg.norm(found.canonical - wanted.canonical, axis=1) * 250.0
+    assert np.quantile(off, 0.999) < 0.01
 
 
 def test_what_is_far_from_the_head_stays(head: Head, template: Template, mesh: PolygonMesh) -> None:

@@ -76,7 +76,7 @@ def bind_mesh(head: Head, template: Template, mesh: PolygonMesh, code: Tensor, t
         UserError: nothing of the mesh is near the head, or too much of it.
     """
     proxy = _Proxy(head, template, code)
-    points, triangles = transform.apply(mesh.vertices), mesh.triangles()
+    points, triangles = transform.apply(mesh.vertices), mesh.agreeing()
     normals = np.nan_to_num(igl.per_vertex_normals(points, triangles))
     inside_out = proxy.inside_out(points, normals)
     normals = -normals if inside_out else normals

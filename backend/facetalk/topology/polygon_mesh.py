@@ -48,9 +48,17 @@ class PolygonMesh:
         step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return np.stack([self.corners[first], self.corners[first + step + 1], self.corners[first + step + 2]], axis=1)
 
-    def scan(self) -> Scan:
-        """The same as a surface to be fitted, without faces that have no area."""
+    def agreeing(self) -> Indices:
+        """The ``triangles``, those turned against most of their piece turned round: neighbours face the same way."""
         triangles = self.triangles()
+        turned, piece = igl.bfs_orient(triangles)
+        changed = (turned != triangles).any(axis=1)
+        wrong = np.bincount(piece, changed) > 0.5 * np.bincount(piece)  # it began with a face that most are against
+        return np.where((changed ^ wrong[piece])[:, None], triangles[:, ::-1], triangles)
+
+    def scan(self) -> Scan:
+        """The same as a surface to be fitted, without faces that have no area; neighbours face the same way."""
+        triangles = self.agreeing()
         corners = self.vertices[triangles]
         area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         return Scan(self.vertices, triangles[area > 0.0])
@@ -65,6 +73,8 @@ class PolygonMesh:
         holes = len(igl.boundary_loop_all(self.triangles())) if (count == 1).any() else 0
         if holes:
             found.append(f"The mesh has {holes} open border{'s' if holes > 1 else ''}: what is open stays open.")
+        if (self.agreeing() != self.triangles()).any():
+            found.append("Faces are turned against their neighbours: that is allowed for, but they render inside out.")
         return found
 
     def _next_corners(self) -> Indices:
