@@ -4,7 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from facetalk.head.tongue import CONTROLS, FILM, ROOM, STEP, Palate, Tongue, palate_points, tongue, tongue_share
+from facetalk.head.tongue import (
+    CONTROLS,
+    EDGES,
+    FILM,
+    ROOM,
+    STEP,
+    Palate,
+    Tongue,
+    palate_points,
+    tongue,
+    tongue_share,
+)
 
 CEILING = -0.15
 TOP, SIDE, GUM = (0.0, -0.215, 0.1), (0.05, -0.235, 0.05), (0.0, -0.255, 0.15)  # of the mean head's mouth
@@ -70,6 +81,25 @@ def test_a_tongue_comes_out_only_where_the_teeth_let_it(under_ceiling: Tongue, p
     out, shut = (moved(under_ceiling, points, gap, tongueOut=1.0) for gap in (ROOM, 0.0))
     assert out[0, 2] > points[0, 2] + 0.1
     assert torch.allclose(shut, points, atol=1e-6)
+
+
+def test_a_tongue_put_out_ends_as_thick_as_a_tongue(under_ceiling: Tongue) -> None:
+    end = torch.tensor([[0.0, y, 0.118] for y in (-0.250, -0.235, -0.220)])
+    eye = torch.eye(len(NAMES))
+    tip = tongue((NAMES, eye, eye), end, torch.ones(len(end), dtype=torch.bool), under_ceiling.palate)
+    out = moved(tip, end, tongueOut=1.0)
+    assert out[:, 2].max() - out[:, 2].min() < 0.02
+    assert out[2, 1] - out[0, 1] > 0.4 * (end[2, 1] - end[0, 1])
+
+
+def test_a_tongue_rises_before_it_goes_out_over_the_teeth(under_ceiling: Tongue) -> None:
+    start = torch.tensor([[0.0, -0.258, 0.118]])  # the underside of the tip, behind the lower incisors
+    eye = torch.eye(len(NAMES))
+    tip = tongue((NAMES, eye, eye), start, torch.ones(1, dtype=torch.bool), under_ceiling.palate)
+    (_, (height, depth)) = EDGES
+    for out in torch.linspace(0.0, 1.0, 21):
+        place = moved(tip, start, tongueOut=float(out))[0]
+        assert place[2] < depth or place[1] > height
 
 
 def test_a_tip_that_is_up_is_not_out_as_well(under_ceiling: Tongue, points: Tensor) -> None:

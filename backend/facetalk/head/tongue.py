@@ -16,27 +16,31 @@ from torch.nn import functional
 CONTROLS = ("tongueTipUp", "tongueBetweenTeeth", "tongueBackUp", "tongueOut")
 
 # Heights halfway between the tongue and what is under and beside it, on the mean head in canonical pose, head units:
-# rows from the back to the front by z, columns from the middle to a side by x.
+# rows from the back to the front by z, columns from the middle to a side by x. They part tongue from gums in the
+# templates (hinge loss at 0.3 mm over points of their quads): where one is a little astray, a piece of the underside
+# stays on the floor while the rest goes out.
 ASIDE = (0.0, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09)
 FLOOR = {
-    -0.060: (-0.285, -0.285, -0.285, -0.282, -0.276, -0.266, -0.256, -0.238, -0.205),
-    -0.020: (-0.276, -0.279, -0.284, -0.286, -0.281, -0.272, -0.250, -0.222, -0.190),
-    0.000: (-0.280, -0.285, -0.282, -0.278, -0.272, -0.262, -0.242, -0.215, -0.185),
-    0.020: (-0.281, -0.281, -0.280, -0.278, -0.272, -0.260, -0.2375, -0.210, -0.185),
-    0.040: (-0.280, -0.282, -0.281, -0.278, -0.272, -0.257, -0.239, -0.205, -0.185),
-    0.060: (-0.282, -0.282, -0.281, -0.279, -0.271, -0.256, -0.228, -0.195, -0.185),
-    0.080: (-0.282, -0.281, -0.279, -0.2745, -0.264, -0.244, -0.210, -0.190, -0.185),
-    0.090: (-0.280, -0.278, -0.275, -0.2685, -0.259, -0.235, -0.205, -0.190, -0.185),
-    0.100: (-0.277, -0.274, -0.270, -0.2625, -0.250, -0.225, -0.200, -0.190, -0.185),
-    0.110: (-0.2728, -0.268, -0.263, -0.253, -0.235, -0.210, -0.195, -0.190, -0.185),
-    0.120: (-0.2665, -0.2614, -0.252, -0.238, -0.220, -0.200, -0.190, -0.190, -0.185),
-    0.128: (-0.2615, -0.253, -0.240, -0.225, -0.200, -0.190, -0.190, -0.190, -0.185),
-    0.136: (-0.240, -0.235, -0.220, -0.200, -0.190, -0.190, -0.190, -0.190, -0.185),
-    0.150: (-0.190, -0.190, -0.190, -0.190, -0.190, -0.190, -0.190, -0.190, -0.185),
+    -0.060: (-0.2850, -0.2827, -0.2672, -0.2772, -0.2721, -0.2732, -0.2584, -0.2410, -0.2069),
+    -0.020: (-0.2768, -0.2819, -0.2840, -0.2888, -0.2806, -0.2708, -0.2507, -0.2180, -0.1902),
+    0.000: (-0.2821, -0.2901, -0.2881, -0.2782, -0.2740, -0.2561, -0.2398, -0.2194, -0.1850),
+    0.020: (-0.2873, -0.2905, -0.2792, -0.2780, -0.2720, -0.2556, -0.2372, -0.2210, -0.1850),
+    0.040: (-0.2769, -0.2824, -0.2810, -0.2780, -0.2720, -0.2565, -0.2401, -0.2055, -0.1850),
+    0.060: (-0.2820, -0.2820, -0.2810, -0.2790, -0.2710, -0.2582, -0.2346, -0.1950, -0.1850),
+    0.080: (-0.2820, -0.2810, -0.2790, -0.2745, -0.2641, -0.2486, -0.2101, -0.1900, -0.1850),
+    0.090: (-0.2800, -0.2780, -0.2759, -0.2683, -0.2586, -0.2483, -0.2050, -0.1900, -0.1850),
+    0.100: (-0.2812, -0.2775, -0.2693, -0.2621, -0.2564, -0.2375, -0.2000, -0.1900, -0.1850),
+    0.110: (-0.2732, -0.2685, -0.2629, -0.2559, -0.2404, -0.2100, -0.1950, -0.1900, -0.1850),
+    0.115: (-0.2696, -0.2658, -0.2596, -0.2472, -0.2289, -0.2050, -0.1925, -0.1900, -0.1850),
+    0.120: (-0.2688, -0.2622, -0.2557, -0.2388, -0.2200, -0.2000, -0.1900, -0.1900, -0.1850),
+    0.124: (-0.2636, -0.2614, -0.2475, -0.2319, -0.2100, -0.1950, -0.1900, -0.1900, -0.1850),
+    0.128: (-0.2627, -0.2591, -0.2398, -0.2250, -0.2000, -0.1900, -0.1900, -0.1900, -0.1850),
+    0.136: (-0.2400, -0.2350, -0.2200, -0.2000, -0.1900, -0.1900, -0.1900, -0.1900, -0.1850),
+    0.150: (-0.1900, -0.1900, -0.1900, -0.1900, -0.1900, -0.1900, -0.1900, -0.1900, -0.1850),
 }
 # Above the floor a point is ever more tongue: over these heights where the two are one, and where they only touch.
-FOLD, FREE = (-0.012, 0.012), (-0.001, 0.006)
-FOLD_END, FREE_START = 0.02, 0.07  # z between which the one becomes the other
+FOLD, FREE = (-0.012, 0.012), (-0.001, 0.0004)
+FOLD_END, FREE_START = 0.02, 0.04  # z between which the one becomes the other
 UNDER_PALATE = (-0.184, -0.194)  # y over which points are palate and tongue
 CHEEK = (0.080, 0.092)  # head units aside over which they are no longer tongue
 UNDERSIDE, DORSUM = -0.268, -0.215  # y over which a point goes forward more and more: the tongue rolls over the teeth
@@ -46,8 +50,12 @@ BACK, BACK_REACH = -0.045, 0.075  # z of what rises for k and g, and how far fro
 BACK_SIDES = (0.045, 0.075)  # head units aside over which it does not
 MIDDLE = -0.24  # y about which a tongue is flattened
 UP, UP_FORWARD = 0.085, 0.025  # head units that the tip goes up to touch behind the upper teeth, and forward
+UP_BEHIND = 0.2  # of that: how much its underside stays behind, lest a tip pressed flat is a leaf
 BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.105, 0.030, 0.35  # forward to between the teeth, over the lower ones, and flatter
-OUT, OUT_UP, OUT_FLAT = 0.240, 0.040, 0.40  # the same, out of the mouth
+OUT, OUT_UP, OUT_FLAT = 0.180, 0.045, 0.55  # the same, out of the mouth
+OUT_FROM, OUT_TO = 0.02, 0.10  # z between which what is in front goes out as it is, and what is behind is drawn out
+OVER_TEETH = 0.05  # z from which on all of a tongue that is put out is as high as it has to be over teeth and lip
+OUT_NARROW, DROOP = 0.25, 0.020  # how much narrower it is outside, and head units that its end hangs down
 RISE = 0.07  # head units that its back goes up to the palate
 ROOM = 0.022  # head units between the teeth's edges from which on a tongue goes out between them unhindered
 
@@ -107,7 +115,8 @@ class Tongue:
         code_to_tongue, tongue_to_code: between codes and the weights of ``CONTROLS`` ``[E, 4]``, ``[4, E]``.
         points: indices of the points that are tongue ``[M]``.
         share: how much of it they are ``[M]``.
-        shapes: how far every control at 1 moves them ``[4, M, 3]``, head units.
+        shapes: how far every control at 1 moves them, and last what a tongue that is put out does once it is over the
+            teeth ``[5, M, 3]``, head units.
         palate: what they stay under.
     """
 
@@ -136,10 +145,11 @@ class Tongue:
         tip, between, back, out = weights.clamp(0.0, 1.0).unbind(dim=1)
         room = (gap / ROOM).clamp(0.0, 1.0)
         room = room * room * (3.0 - 2.0 * room)
-        # One tongue has one tip: what is behind or between the teeth does not hang out of the mouth as well.
-        own = torch.stack(
-            [tip * (1.0 - between * room), between * room, back, out * room * (1.0 - tip) * (1.0 - between)]
-        )
+        # One tongue has one tip: what is behind or between the teeth does not hang out of the mouth as well. What does
+        # rises before it goes out, or it would go through the lower teeth on the way.
+        outside = out * room * (1.0 - tip) * (1.0 - between)
+        raised, put_out = outside * (2.0 - outside), outside.square()
+        own = torch.stack([tip * (1.0 - between * room), between * room, back, raised, put_out])
         moved = posed.index_select(1, self.points) + (own.T @ self.shapes.flatten(1)).view(len(posed), -1, 3)
         moved[..., 1] = torch.lerp(moved[..., 1], self.palate.under(moved), self.share)
         posed[:, self.points] = moved
@@ -217,19 +227,26 @@ def _floor(points: Tensor) -> Tensor:
 
 
 def _shapes(points: Tensor) -> Tensor:
-    """How far every control at 1 moves points ``[M, 3]`` of the mean head's tongue, ``[4, M, 3]``."""
+    """How far every control at 1 moves points ``[M, 3]`` of the mean tongue ``[5, M, 3]``, the last in two parts.
+
+    What is put out goes at all heights alike, so its end stays as round as it is: it was a needle while its underside
+    stayed behind.
+    """
     y, z = points[:, 1], points[:, 2]
     front, whole = _smooth(z, BLADE, TIP), _smooth(z, ROOT, TIP)
     back = (1.0 - ((z - BACK) / BACK_REACH).square()).clamp(min=0.0).square()
     back = back * (1.0 - _smooth(points[:, 0].abs(), *BACK_SIDES))
     over, above, nothing = _smooth(y, UNDERSIDE, DORSUM), y - MIDDLE, torch.zeros_like(z)
     moves = [
-        (UP * front, UP_FORWARD * front * over),
+        (UP * front * (1.0 - UP_BEHIND * (1.0 - over)), UP_FORWARD * front * over),
         (front * (BETWEEN_UP - BETWEEN_FLAT * above), BETWEEN * whole * over),
         (RISE * back, nothing),
-        (whole * (OUT_UP - OUT_FLAT * above), OUT * whole * over),
     ]
-    return torch.stack([torch.stack([nothing, up, forward], dim=1) for up, forward in moves])
+    shapes = [torch.stack([nothing, up, forward], dim=1) for up, forward in moves]
+    over_teeth, outside = _smooth(z, ROOT, OVER_TEETH), _smooth(z, OUT_FROM, OUT_TO)
+    raised = torch.stack([nothing, over_teeth * (OUT_UP - OUT_FLAT * above), nothing], dim=1)
+    put_out = torch.stack([-OUT_NARROW * points[:, 0] * outside, -DROOP * outside, OUT * outside], dim=1)
+    return torch.stack([*shapes, raised, put_out])
 
 
 def _smooth(values: Tensor, low: float, high: float) -> Tensor:
