@@ -110,19 +110,27 @@ def _channel(
 
     Vowels of a channel that ``opens`` do so with stress, loudness and style.
     """
+    target = channel.dominance([phone.name for phone in phones]).target
+    share = channel_shares(channel, phones, times, style.precision)
+    gain = np.array([_gain(phone, channel.loudness_gain, style, opens) for phone in phones])
+    least, most = np.array([limits(phone.name, opens) for phone in phones]).T
+    return share @ np.clip(target.numpy() * gain, least, most), share
+
+
+def channel_shares(
+    channel: Channel, phones: Sequence[Phone], times: NDArray[np.float64], precision: float = 1.0
+) -> NDArray[np.float64]:
+    """The share ``[T, P]`` of every phone in a calibrated channel at ``times [T]``; precise speakers blend less."""
     dominance = channel.dominance([phone.name for phone in phones])
-    share = shares(
+    return shares(
         torch.from_numpy(times + channel.lead),
         torch.tensor([phone.start for phone in phones], dtype=torch.float64),
         torch.tensor([phone.end for phone in phones], dtype=torch.float64),
         dominance.log_strength,
-        dominance.ahead / style.precision,
-        dominance.after / style.precision,
+        dominance.ahead / precision,
+        dominance.after / precision,
         torch.tensor(channel.exponent, dtype=torch.float64),
     ).numpy()
-    gain = np.array([_gain(phone, channel.loudness_gain, style, opens) for phone in phones])
-    least, most = np.array([limits(phone.name, opens) for phone in phones]).T
-    return share @ np.clip(dominance.target.numpy() * gain, least, most), share
 
 
 def _gain(phone: Phone, loudness_gain: float, style: SpeakingStyle, opens: bool) -> float:

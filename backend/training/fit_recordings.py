@@ -108,7 +108,7 @@ def move_unseen(weights: FloatArray, names: list[str], sentences: Mapping[str, S
         weights[place] = bite(weights[place], contact(phones, times).bite)
         for control, curve in tongue_motion.weights(phones, times, PRECISION).items():
             weights[place, :, RIG_CONTROLS.index(control)] = np.clip(curve, 0.0, 1.0)
-        weights[place] = make_room(weights[place])
+        weights[place] = make_room(weights[place], phones, times)
     return len(aligned)
 
 

@@ -201,16 +201,17 @@ class TrainingFrames:
             raise UserError("No utterance of the corpus is marked for training: make the corpus again.")
         self.chance = _chances(self.lines, corpora, shares, language_power)
         languages = [len({line.entry.get("language") for own, line in self.lines if own is each}) for each in corpora]
-        self.alike = _chances(self.lines, corpora, languages, language_power=0.0)
+        self.evened = (self.chance + _chances(self.lines, corpora, languages, language_power=0.0)) / 2
         self.styles = _styles(self.lines, space)
 
-    def draw(self, size: int, frames: int, generator: np.random.Generator, alike: bool = False) -> Batch:
+    def draw(self, size: int, frames: int, generator: np.random.Generator, evened: bool = False) -> Batch:
         """A batch of ``size`` crops of ``frames`` frames, shorter utterances padded with zeros.
 
-        ``alike``: every language of every corpus has the same chance, whatever its share.
+        ``evened``: half of them as shares and ``language_power`` say, half with the same chance for every language of
+        every corpus.
         """
         features, codes, styles = [], [], []
-        chance = self.alike if alike else self.chance
+        chance = self.evened if evened else self.chance
         present = torch.zeros(size, frames, dtype=torch.bool)
         for row, choice in enumerate(generator.choice(len(self.lines), size=size, p=chance)):
             corpus, line = self.lines[choice]

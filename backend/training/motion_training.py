@@ -111,7 +111,7 @@ class MotionTraining:
             group["lr"] = rate
         # Every step of every rank has its own generators, so that a resumed run draws what an unbroken one would have.
         draw = np.random.default_rng([self.settings.seed, self.step, self.ranks.own])
-        batch = self.frames.draw(self.settings.batch, self.settings.window, draw, alike=phase is Phase.GESTURES)
+        batch = self.frames.draw(self.settings.batch, self.settings.window, draw, evened=phase is Phase.GESTURES)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             loss = self.loss(batch, torch.Generator().manual_seed(int(draw.integers(2**31))))

@@ -14,7 +14,8 @@ from training.phonetics import Consonant, Vowel, describe
 from training.postures import READY, tongue
 
 # Inner-lip heights over the distance of the outer eye corners, changes from rest.
-DENTAL_ROOM = 0.035
+DENTAL_ROOM = 0.05
+LINGUAL_ROOM = 0.02  # of what else the tongue makes: lips shut for none of it
 # Approximants: his lips all but touch for w and r, so far that a tracker takes them for shut.
 CURLED_ROOM, GLIDING_ROOM = 0.03, 0.015
 # Mouth width: hushing sounds and most r have rounded lips beside their place, and r-coloured vowels with them
@@ -46,8 +47,10 @@ def opening(name: str) -> float:
 def _least_opening(name: str, sound: Consonant | Vowel) -> float:
     if tongue(name).between > 0.0:
         return DENTAL_ROOM  # a tongue between the teeth is there to be seen
-    if isinstance(sound, Vowel) or sound.manner != "approximant" or sound.place in ("bilabial", "labiodental"):
+    if isinstance(sound, Vowel) or sound.place in ("bilabial", "labiodental", "glottal"):
         return -np.inf
+    if sound.manner != "approximant":
+        return LINGUAL_ROOM
     return CURLED_ROOM if _is_curled(sound) else GLIDING_ROOM
 
 

@@ -214,8 +214,8 @@ def tongue(name: str) -> Tongue:
     touching = sound.manner in ("stop", "nasal", "lateral", "tap", "trill")
     match sound.place:
         case "dental":
-            # Put forward by this much, the tip lies on the edges of the incisors.
-            return Tongue(between=1.0, forward=0.5)
+            # Put forward by this much, the tip is seen between the edges of the incisors.
+            return Tongue(between=1.0, forward=0.8)
         case "alveolar":
             tip = 1.0 if touching else 0.85 if sound.manner == "affricate" else 0.5
             return Tongue(tip=tip, forward=0.45 if touching else 0.25)

@@ -3,15 +3,22 @@
 Trackers follow the lips' outlines. For f and v the lower lip is rolled in under the teeth, and what they see of it is
 a narrow mouth like that of p: a fit shuts it. Where such a phone is heard the mouth is articulated anew on the jaw
 and at the width that were seen. For θ and ð the tongue, which they do not see at all, lies between the teeth, where
-lips must leave it room.
+lips must leave it room; and where lips of r and w are so near that they seem shut, they are held apart as those of
+synthetic speakers are.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.articulation import channel_shares
+from training.lip_contact import contact
 from training.lip_geometry import RESPONSE, Contact, Curve, lip_weights, mouth_size
 from training.parted_lips import lip_height, part_lips
-from training.posture_limits import DENTAL_ROOM
+from training.phones import Phone
+from training.posture_limits import limits
+from training.postures import calibrated, prepared
 from training.rig import RIG_CONTROLS
 
 FloatArray = NDArray[np.float64]
@@ -38,7 +45,22 @@ def bite(weights: FloatArray, biting: Curve) -> FloatArray:
     return result
 
 
-def make_room(weights: FloatArray) -> FloatArray:
-    """Rig weights ``[T, R]`` whose lips leave the tongue room where it is between the teeth: less shut, then parted."""
-    between = weights[:, RIG_CONTROLS.index("tongueBetweenTeeth")]
-    return part_lips(weights, between * np.maximum(DENTAL_ROOM - lip_height(weights), 0.0), jaw_share=0.0)
+def make_room(weights: FloatArray, phones: Sequence[Phone], times: Curve) -> FloatArray:
+    """Rig weights ``[T, R]`` whose lips are as far apart as phones need them at least, where lips touch nothing.
+
+    Args:
+        weights: ``[T, R]``.
+        phones: what is said, in order of time.
+        times: ``[T]``, seconds.
+    """
+    touching = contact(phones, times)
+    free = (1.0 - touching.seal) * (1.0 - touching.bite)
+    return part_lips(weights, free * _missing_height(lip_height(weights), phones, times), jaw_share=0.0)
+
+
+def _missing_height(height: Curve, phones: Sequence[Phone], times: Curve) -> Curve:
+    """How much higher ``[T]`` a mouth would have to be for the phones that ask for some height, by their shares."""
+    spoken = prepared(phones)
+    least = np.array([limits(phone.name, opens=True)[0] for phone in spoken])
+    shares = channel_shares(calibrated()["lip_height"], spoken, times)
+    return np.asarray((shares * np.maximum(least - height[:, None], 0.0)).sum(axis=1))

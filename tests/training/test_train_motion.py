@@ -236,6 +236,18 @@ def test_corpora_have_the_shares_they_are_given(corpus: Path, head: Path) -> Non
     assert frames.chance.sum() == pytest.approx(1.0)
 
 
+def test_gestures_are_half_drawn_by_shares_and_half_by_languages(corpus: Path, head: Path) -> None:
+    one, other = MotionCorpus.load(corpus), MotionCorpus.load(corpus)
+    spoken = [
+        replace(line, entry={**line.entry, "language": "en" if place % 2 else "de"})
+        for place, line in enumerate(one.utterances)
+    ]
+    frames = TrainingFrames([replace(one, utterances=tuple(spoken)), other], CodeSpace.load(head), [1.0, 3.0])
+    chance = sum(chance for chance, (owner, _) in zip(frames.evened, frames.lines, strict=True) if owner is other)
+    assert chance == pytest.approx((3 / 4 + 1 / 3) / 2)
+    assert frames.evened.sum() == pytest.approx(1.0)
+
+
 def test_languages_are_drawn_by_a_power_of_their_frames(corpus: Path, head: Path) -> None:
     whole = MotionCorpus.load(corpus)
     spoken = [

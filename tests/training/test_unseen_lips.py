@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from training.lip_geometry import BITE, BITE_RISE, SEAL, mouth_size
-from training.posture_limits import DENTAL_ROOM
+from training.phones import Phone
+from training.posture_limits import CURLED_ROOM, DENTAL_ROOM, LINGUAL_ROOM
 from training.rig import RIG_CONTROLS
 from training.unseen_lips import FAR, bite, make_room
 
@@ -53,14 +54,25 @@ def test_a_mouth_wide_open_was_misheard() -> None:
     np.testing.assert_array_equal(bite(tracked, np.ones(FRAMES)), tracked)
 
 
-def test_lips_leave_the_tongue_room() -> None:
-    tracked = face(jawOpen=0.12, mouthClose=0.1, tongueBetweenTeeth=1.0)
-    assert measured(tracked)[0] < 0.5 * DENTAL_ROOM
-    parted = make_room(tracked)
-    assert measured(parted)[0] == pytest.approx(DENTAL_ROOM)
-    assert parted[-1, RIG_CONTROLS.index("mouthClose")] < 0.1
+def said(middle: str) -> list[Phone]:
+    """A long phone between two vowels; the times of faces lie in its middle."""
+    return [Phone("a", 0.0, 0.2), Phone(middle, 0.2, 0.6), Phone("a", 0.6, 0.8)]
 
 
-def test_lips_stay_where_there_is_room_or_no_tongue() -> None:
-    for still in (face(jawOpen=0.3, tongueBetweenTeeth=1.0), face(jawOpen=0.12, mouthClose=0.12)):
-        np.testing.assert_array_equal(make_room(still), still)
+TIMES = np.linspace(0.38, 0.42, FRAMES)
+
+
+@pytest.mark.parametrize(("phone", "room"), [("θ", DENTAL_ROOM), ("ɹ", CURLED_ROOM), ("n", LINGUAL_ROOM)])
+def test_lips_are_held_apart_for_what_the_tongue_makes(phone: str, room: float) -> None:
+    tracked = face(jawOpen=0.12, mouthClose=0.12)
+    assert measured(tracked)[0] < LINGUAL_ROOM
+    parted = make_room(tracked, said(phone), TIMES)
+    assert measured(parted)[0] == pytest.approx(room, rel=0.2)  # vowels beside it have their share
+    assert parted[-1, RIG_CONTROLS.index("mouthClose")] < 0.12
+
+
+def test_lips_stay_where_there_is_room_or_they_must_touch() -> None:
+    shut, parted = face(jawOpen=0.12, mouthClose=0.12), face(jawOpen=0.3)
+    np.testing.assert_array_equal(make_room(parted, said("θ"), TIMES), parted)
+    for phone in ("b", "m", "f", "a"):
+        np.testing.assert_allclose(make_room(shut, said(phone), TIMES), shut, atol=1e-3)
