@@ -17,13 +17,11 @@ from rich.table import Table
 from facetalk.clip import SAMPLE_RATE, Clip, load_clip
 from facetalk.errors import UserError
 from facetalk.evaluation.motion_bench import looped
-from facetalk.output_file import require_room
-from facetalk.take import CACHE, TakeSettings, frame_bytes
+from facetalk.take import TakeSettings
 
 SHORT_MINUTES = 1.0  # what a long take is compared with
 PROCESSES = Path("/proc")
 LOOK_SECONDS = 0.02  # between two looks at children
-MOST_VERTICES = 30_000  # of the templates that come along
 
 Progress = Callable[[str, float], None]
 
@@ -65,15 +63,12 @@ def bench_memory(
     if not (PROCESSES / "self/status").is_file():
         raise UserError("This system does not say how much memory a process has held: run this on Linux.")
     with TemporaryDirectory(prefix="facetalk-memory-", dir=scratch) as folder:
-        if settings.form == CACHE:
-            require_room(Path(folder), frame_bytes(round(60.0 * minutes * settings.fps), MOST_VERTICES))
-        lengths = (SHORT_MINUTES, minutes)
-        found = []
-        for number, length in enumerate(lengths):
-            progress(f"{length:g} minutes", number / len(lengths))
-            found.append(_measured(clip, length, settings, Path(folder)))
+        progress(f"{minutes:g} minutes", 0.0)
+        long = _measured(clip, minutes, settings, Path(folder))  # first: it is the one that may find no room
+        progress(f"{SHORT_MINUTES:g} minutes", 0.9)
+        short = _measured(clip, SHORT_MINUTES, settings, Path(folder))
     progress("done", 1.0)
-    return found[0], found[1]
+    return short, long
 
 
 def bench_table(short: PeakMemory, long: PeakMemory, settings: TakeSettings) -> Table:
