@@ -4,6 +4,7 @@ State inside bpy is global: run each file of this folder in a process of its own
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,11 @@ import pytest
 import blender_addon
 from blender_addon import backend_process
 from tests.service.fake_backend import UseBackend, write_fake_python
+
+
+def pytest_unconfigure() -> None:
+    """Leave no user folder behind."""
+    shutil.rmtree(os.environ["BLENDER_USER_RESOURCES"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
