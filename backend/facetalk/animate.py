@@ -255,9 +255,8 @@ class Animator:
         """Speech features piece by piece: a long clip is never held encoded as a whole."""
         report("speech", 0.0)
         done, count = 0, self.encoder.kind.count(len(clip.samples))
-        for piece in self.encoder.stream(clip.samples):
+        for piece in self.encoder.stream(clip.samples, clip.let_go):
             done += len(piece)
-            clip.let_go()
             report("speech", done / count)
             yield piece
 

@@ -71,6 +71,15 @@ def test_streams_what_it_encodes(encoder: WhisperEncoder, speech: NDArray[np.flo
     assert torch.equal(torch.cat(pieces), encoder.encode(speech))
 
 
+def test_lets_go_of_whatever_it_has_read(encoder: WhisperEncoder, speech: NDArray[np.float32]) -> None:
+    samples = np.tile(speech, 3)
+    windows = -(-len(samples) // (WINDOW * SAMPLES_PER_FEATURE))
+    let_go: list[int] = []
+    gone = [len(let_go) for _ in encoder.stream(samples, lambda: let_go.append(0))]
+    assert windows > 1
+    assert gone == [windows + 1 + piece for piece in range(len(gone))]  # all of it once before, to know how loud it is
+
+
 def test_windows_join_without_a_seam(encoder: WhisperEncoder, speech: NDArray[np.float32]) -> None:
     features = encoder.encode(np.tile(speech, 3))
     steps = (features[1:] - features[:-1]).norm(dim=1)

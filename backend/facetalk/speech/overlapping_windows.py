@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 
 
+def keep() -> None:
+    """What is done about samples that have been read, where they are in memory anyway."""
+
+
 def encode_in_windows(total: int, window: int, overlap: int, encode: Callable[[int, int], Tensor]) -> Iterator[Tensor]:
     """The features of a clip in consecutive pieces, each as soon as nothing can change it.
 

@@ -1,6 +1,6 @@
 """Speech encoders: from a folder, or as a motion model needs them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from facetalk.errors import UserError
 from facetalk.presets import presets_folder
 from facetalk.speech.feature_kind import FeatureKind
+from facetalk.speech.overlapping_windows import keep
 from facetalk.speech.wav2vec2_encoder import Wav2Vec2Encoder, wav2vec2_kind
 from facetalk.speech.whisper_encoder import WhisperEncoder, whisper_kind
 
@@ -26,8 +27,11 @@ class SpeechEncoder(Protocol):
     def encode(self, samples: NDArray[np.float32]) -> Tensor:
         """Features ``[kind.count(S), D]`` of samples ``[S]``, mono, 16 kHz."""
 
-    def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
-        """The same in consecutive pieces ``[t, D]``, each as soon as it is encoded."""
+    def stream(self, samples: NDArray[np.float32], let_go: Callable[[], None] = keep) -> Iterator[Tensor]:
+        """The same in consecutive pieces ``[t, D]``, each as soon as it is encoded.
+
+        ``let_go`` is called after every stretch of the samples that was read, for whoever maps them from a file.
+        """
 
 
 def feature_kind(folder: Path) -> FeatureKind:

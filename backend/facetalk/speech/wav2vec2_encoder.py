@@ -6,7 +6,7 @@ Fan et al. 2022), so that every frame has one feature. The weights do not come w
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.feature_kind import FeatureKind, weights_digest
-from facetalk.speech.overlapping_windows import encode_in_windows
+from facetalk.speech.overlapping_windows import encode_in_windows, keep
 
 FRAME_RATE = 24  # the paper's
 WINDOW_SECONDS, OVERLAP_SECONDS = 10, 2  # whole seconds: there the rates of convolutions and frames meet
@@ -88,15 +88,20 @@ class Wav2Vec2Encoder:
         return torch.cat(list(self.stream(samples)))
 
     @torch.no_grad()
-    def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
-        """The features of a clip in consecutive pieces ``[t, D]``, each as soon as it is encoded."""
-        rate, loudness = self.kind.rate, _loudness(samples)
-        yield from encode_in_windows(
+    def stream(self, samples: NDArray[np.float32], let_go: Callable[[], None] = keep) -> Iterator[Tensor]:
+        """The features of a clip in consecutive pieces ``[t, D]``, each as soon as it is encoded.
+
+        ``let_go`` is called after every stretch of the samples that was read, for whoever maps them from a file.
+        """
+        rate, loudness = self.kind.rate, _loudness(samples, let_go)
+        for piece in encode_in_windows(
             self.kind.count(len(samples)),
             WINDOW_SECONDS * rate,
             OVERLAP_SECONDS * rate,
             lambda start, stop: self._encode_window(self._cut(samples, start, stop, *loudness), stop - start),
-        )
+        ):
+            let_go()
+            yield piece
 
     def _cut(
         self, samples: NDArray[np.float32], start: int, stop: int, mean: np.float32, deviation: np.float32
@@ -144,12 +149,13 @@ def wav2vec2_kind(folder: Path) -> FeatureKind:
     return FeatureKind(folder.resolve().name, FRAME_RATE, size, weights_digest(weights))
 
 
-def _loudness(samples: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+def _loudness(samples: NDArray[np.float32], let_go: Callable[[], None]) -> tuple[np.float32, np.float32]:
     """Mean and deviation of a clip: wav2vec2 was trained on sound of mean 0 and deviation 1."""
     total = squares = 0.0
     for start in range(0, len(samples), _CHUNK):
         chunk = samples[start : start + _CHUNK].astype(np.float64)
         total, squares = total + chunk.sum(), squares + np.square(chunk).sum()
+        let_go()
     mean = total / max(len(samples), 1)
     variance = max(squares / max(len(samples), 1) - mean**2, 0.0)
     return np.float32(mean), np.float32(np.sqrt(variance + 1e-7))

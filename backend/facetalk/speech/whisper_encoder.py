@@ -1,6 +1,6 @@
 """Speech features: Whisper's log-mel spectrogram and first encoder blocks (Radford et al. 2022)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from facetalk.bundle import Bundle, read_bundle, read_manifest
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from facetalk.speech.feature_kind import FeatureKind, weights_digest
-from facetalk.speech.overlapping_windows import encode_in_windows
+from facetalk.speech.overlapping_windows import encode_in_windows, keep
 
 FEATURE_RATE = 50
 SAMPLES_PER_FEATURE = SAMPLE_RATE // FEATURE_RATE
@@ -84,15 +84,20 @@ class WhisperEncoder:
         return torch.cat(list(self.stream(samples)))
 
     @torch.no_grad()
-    def stream(self, samples: NDArray[np.float32]) -> Iterator[Tensor]:
-        """The features of a clip in consecutive pieces ``[t, D]``, each as soon as it is encoded."""
-        peak = self._peak(samples)
-        yield from encode_in_windows(
+    def stream(self, samples: NDArray[np.float32], let_go: Callable[[], None] = keep) -> Iterator[Tensor]:
+        """The features of a clip in consecutive pieces ``[t, D]``, each as soon as it is encoded.
+
+        ``let_go`` is called after every stretch of the samples that was read, for whoever maps them from a file.
+        """
+        peak = self._peak(samples, let_go)
+        for piece in encode_in_windows(
             self.kind.count(len(samples)),
             WINDOW,
             OVERLAP,
             lambda start, stop: self._encode_window(samples, start, peak)[: stop - start],
-        )
+        ):
+            let_go()
+            yield piece
 
     def _encode_window(self, samples: NDArray[np.float32], start: int, peak: float) -> Tensor:
         """``[WINDOW, D]`` of the window that starts at feature ``start``; silence beyond the clip's end."""
@@ -102,11 +107,15 @@ class WhisperEncoder:
         states = self._encoder(scaled[None], output_hidden_states=True).hidden_states
         return torch.cat([states[block][0] for block in self._listen_to], dim=-1)
 
-    def _peak(self, samples: NDArray[np.float32]) -> float:
+    def _peak(self, samples: NDArray[np.float32], let_go: Callable[[], None]) -> float:
         """The largest log-mel value of the clip: Whisper's dynamic range hangs from it."""
         block = WINDOW * _MEL_PER_FEATURE
         frames = -(-len(samples) // _MEL_HOP)
-        return max(float(self._log_mel(samples, start, block).max()) for start in range(0, max(frames, 1), block))
+        peak = -np.inf
+        for start in range(0, max(frames, 1), block):
+            peak = max(peak, float(self._log_mel(samples, start, block).max()))
+            let_go()
+        return peak
 
     def _log_mel(self, samples: NDArray[np.float32], first: int, count: int) -> Tensor:
         """Log10 mel spectrogram ``[mel bands, count]`` from frame ``first`` (100 Hz) on."""
