@@ -78,7 +78,7 @@ LOOKS = {
         shade=0.45,
     ),
     "tongue": Look(
-        (0.62, 0.25, 0.24),
+        (0.76, 0.38, 0.36),  # the tip is lighter than gums, and is told from the dark behind it
         roughness=0.38,
         subsurface=0.8,
         scatter=(0.004, 0.0013, 0.0008),

@@ -83,22 +83,24 @@ def test_a_tongue_comes_out_only_where_the_teeth_let_it(under_ceiling: Tongue, p
     assert torch.allclose(shut, points, atol=1e-6)
 
 
-def test_a_tongue_put_out_ends_as_thick_as_a_tongue(under_ceiling: Tongue) -> None:
+@pytest.mark.parametrize("control", ["tongueBetweenTeeth", "tongueOut"])
+def test_a_tongue_at_or_past_the_teeth_ends_as_thick_as_a_tongue(under_ceiling: Tongue, control: str) -> None:
     end = torch.tensor([[0.0, y, 0.118] for y in (-0.250, -0.235, -0.220)])
     eye = torch.eye(len(NAMES))
     tip = tongue((NAMES, eye, eye), end, torch.ones(len(end), dtype=torch.bool), under_ceiling.palate)
-    out = moved(tip, end, tongueOut=1.0)
+    out = moved(tip, end, **{control: 1.0})
     assert out[:, 2].max() - out[:, 2].min() < 0.02
     assert out[2, 1] - out[0, 1] > 0.4 * (end[2, 1] - end[0, 1])
 
 
-def test_a_tongue_rises_before_it_goes_out_over_the_teeth(under_ceiling: Tongue) -> None:
+@pytest.mark.parametrize("control", ["tongueBetweenTeeth", "tongueOut"])
+def test_a_tongue_rises_before_it_goes_over_the_teeth(under_ceiling: Tongue, control: str) -> None:
     start = torch.tensor([[0.0, -0.258, 0.118]])  # the underside of the tip, behind the lower incisors
     eye = torch.eye(len(NAMES))
     tip = tongue((NAMES, eye, eye), start, torch.ones(1, dtype=torch.bool), under_ceiling.palate)
     (_, (height, depth)) = EDGES
-    for out in torch.linspace(0.0, 1.0, 21):
-        place = moved(tip, start, tongueOut=float(out))[0]
+    for weight in torch.linspace(0.0, 1.0, 21):
+        place = moved(tip, start, **{control: float(weight)})[0]
         assert place[2] < depth or place[1] > height
 
 

@@ -43,7 +43,7 @@ FOLD, FREE = (-0.012, 0.012), (-0.001, 0.0004)
 FOLD_END, FREE_START = 0.02, 0.04  # z between which the one becomes the other
 UNDER_PALATE = (-0.184, -0.194)  # y over which points are palate and tongue
 CHEEK = (0.080, 0.092)  # head units aside over which they are no longer tongue
-UNDERSIDE, DORSUM = -0.268, -0.215  # y over which a point goes forward more and more: the tongue rolls over the teeth
+UNDERSIDE, DORSUM = -0.268, -0.215  # y over which a point of a tip that goes up goes forward more and more
 
 ROOT, BLADE, TIP = -0.06, 0.0, 0.125  # z where the tongue begins to move, where its front part does, and where it ends
 BACK, BACK_REACH = -0.045, 0.075  # z of what rises for k and g, and how far from there it does
@@ -51,7 +51,8 @@ BACK_SIDES = (0.045, 0.075)  # head units aside over which it does not
 MIDDLE = -0.24  # y about which a tongue is flattened
 UP, UP_FORWARD = 0.085, 0.025  # head units that the tip goes up to touch behind the upper teeth, and forward
 UP_BEHIND = 0.2  # of that: how much its underside stays behind, lest a tip pressed flat is a leaf
-BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.105, 0.030, 0.35  # forward to between the teeth, over the lower ones, and flatter
+BETWEEN, BETWEEN_UP, BETWEEN_FLAT = 0.075, 0.030, 0.20  # forward to between the teeth, over the lower ones, and flatter
+ROLL = -0.250  # y from which on all of a tongue between the teeth goes forward: its tip is round, its underside rolls
 OUT, OUT_UP, OUT_FLAT = 0.180, 0.045, 0.55  # the same, out of the mouth
 OUT_FROM, OUT_TO = 0.02, 0.10  # z between which what is in front goes out as it is, and what is behind is drawn out
 OVER_TEETH = 0.05  # z from which on all of a tongue that is put out is as high as it has to be over teeth and lip
@@ -115,8 +116,8 @@ class Tongue:
         code_to_tongue, tongue_to_code: between codes and the weights of ``CONTROLS`` ``[E, 4]``, ``[4, E]``.
         points: indices of the points that are tongue ``[M]``.
         share: how much of it they are ``[M]``.
-        shapes: how far every control at 1 moves them, and last what a tongue that is put out does once it is over the
-            teeth ``[5, M, 3]``, head units.
+        shapes: how far every control at 1 moves them; of a tongue that goes between or past the teeth how it rises
+            before how it goes forward ``[6, M, 3]``, head units.
         palate: what they stay under.
     """
 
@@ -145,11 +146,9 @@ class Tongue:
         tip, between, back, out = weights.clamp(0.0, 1.0).unbind(dim=1)
         room = (gap / ROOM).clamp(0.0, 1.0)
         room = room * room * (3.0 - 2.0 * room)
-        # One tongue has one tip: what is behind or between the teeth does not hang out of the mouth as well. What does
-        # rises before it goes out, or it would go through the lower teeth on the way.
-        outside = out * room * (1.0 - tip) * (1.0 - between)
-        raised, put_out = outside * (2.0 - outside), outside.square()
-        own = torch.stack([tip * (1.0 - between * room), between * room, back, raised, put_out])
+        # One tongue has one tip: what is behind or between the teeth does not hang out of the mouth as well.
+        inside, outside = between * room, out * room * (1.0 - tip) * (1.0 - between)
+        own = torch.stack([tip * (1.0 - inside), *_over_teeth(inside), back, *_over_teeth(outside)])
         moved = posed.index_select(1, self.points) + (own.T @ self.shapes.flatten(1)).view(len(posed), -1, 3)
         moved[..., 1] = torch.lerp(moved[..., 1], self.palate.under(moved), self.share)
         posed[:, self.points] = moved
@@ -226,8 +225,13 @@ def _floor(points: Tensor) -> Tensor:
     return torch.lerp(behind, before, down)
 
 
+def _over_teeth(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """How far a tongue has risen and gone forward: it rises first, or it would go through the lower teeth."""
+    return weight * (2.0 - weight), weight.square()
+
+
 def _shapes(points: Tensor) -> Tensor:
-    """How far every control at 1 moves points ``[M, 3]`` of the mean tongue ``[5, M, 3]``, the last in two parts.
+    """How far every control at 1 moves points ``[M, 3]`` of the mean tongue ``[6, M, 3]``: see ``Tongue.shapes``.
 
     What is put out goes at all heights alike, so its end stays as round as it is: it was a needle while its underside
     stayed behind.
@@ -239,7 +243,8 @@ def _shapes(points: Tensor) -> Tensor:
     over, above, nothing = _smooth(y, UNDERSIDE, DORSUM), y - MIDDLE, torch.zeros_like(z)
     moves = [
         (UP * front * (1.0 - UP_BEHIND * (1.0 - over)), UP_FORWARD * front * over),
-        (front * (BETWEEN_UP - BETWEEN_FLAT * above), BETWEEN * whole * over),
+        (front * (BETWEEN_UP - BETWEEN_FLAT * above), nothing),
+        (nothing, BETWEEN * whole * _smooth(y, UNDERSIDE, ROLL)),
         (RISE * back, nothing),
     ]
     shapes = [torch.stack([nothing, up, forward], dim=1) for up, forward in moves]
