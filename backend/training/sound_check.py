@@ -1,8 +1,9 @@
 """What does the face do when nobody speaks, and when the recording is bad?
 
-    python -m training.sound_check SPEECH
+    python -m training.sound_check SPEECH --recordings laugh.ogg shout.ogg
 
-One take of 20 seconds of every sound is generated with the embedded models, in plain style.
+One take of 20 seconds of every sound is generated with the embedded models, in plain style; recordings, which may
+be laughs or shouts, as they are.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def _noises(count: int, rng: np.random.Generator) -> Iterator[tuple[str, NDArray
         yield name, make(count, rng)
 
 
-def row(curves: Curve, speech: Curve) -> list[str]:
-    """How the lips stand and move, blinks, and how like those of the speech the lips run."""
+def row(curves: Curve, speech: Curve | None = None) -> list[str]:
+    """How the lips stand and move, blinks, and how like those of the speech, if any, the lips run."""
     height = curves[:, LIP_HEIGHT]
     minutes = len(curves) / CURVE_RATE / 60.0
     return [
@@ -57,7 +58,7 @@ def row(curves: Curve, speech: Curve) -> list[str]:
         f"{height.max():.3f}",
         f"{(height < CLOSED).mean():.0%}",
         f"{count_blinks(curves) / minutes:.0f}",
-        f"{correlation(height, speech[:, LIP_HEIGHT]):.2f}",
+        "" if speech is None else f"{correlation(height, speech[:, LIP_HEIGHT]):.2f}",
     ]
 
 
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.sound_check", description=__doc__.splitlines()[0])
     parser.add_argument("speech", type=Path, help="a recording of speech")
+    parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="more, such as laughs and shouts")
     options = parser.parse_args(arguments)
     table = Table(title="Inner-lip height over the eyes' distance", box=None)
     for column in ("sound", "mean", "deviation", "largest", "shut", "blinks/min", "r to speech"):
@@ -77,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
             curves = generated_curves(animator, Clip(samples))
             reference = curves if reference is None else reference
             table.add_row(name, *row(curves, reference))
+        for path in options.recordings:
+            table.add_row(f"{path.parent.name}/{path.stem}", *row(generated_curves(animator, load_clip(path))))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1
