@@ -14,13 +14,13 @@ from torch import Tensor
 from facetalk import presets
 from facetalk.animate import Animator
 from facetalk.clip import Clip
+from facetalk.evaluation.decoding_codes import TIMED_FRAMES, DecodingCodes, mixed_codes, spoken_codes
 from facetalk.evaluation.motion_bench import LINE_SECONDS, LineSeconds, line_rows, looped, pipeline_seconds
 from facetalk.head.head import MILLIMETRES, PREPARING_STEPS, Head
 from facetalk.head.head_points import HeadPoints
 from facetalk.head.parametric_head import PreparedPoints
 from facetalk.head.published_head import PublishedHead
 from facetalk.head.split_field import displace
-from facetalk.take import TakeSettings
 from facetalk.topology.basis_building import MODES
 from facetalk.topology.basis_cache import BasisCache
 from facetalk.topology.reduced_basis import ReducedPoints
@@ -28,33 +28,11 @@ from facetalk.topology.template import Template
 from facetalk.topology.wrap import wrap
 
 SPOKEN_SECONDS = 15.0
-SEEDS = (0, 1, 2)  # of the takes that modes come from, that certify, and that are measured
-SPOKEN_STEP = 4  # of a take's frames, every so many
-RANDOM = (500, 200, 100)  # random expressions likewise
-CONTROLS = 6  # raised at random in one of them
-PUBLISHED = (240, 80, 40)  # mixtures of a published head's own expressions likewise
-MIXED = 3  # expressions in one of them
-TIMED_FRAMES = 100  # in one go
 REFERENCE_FRAMES = 8
 REPEATS = 3  # the quickest counts: other programs only ever make it slower
 
 T = TypeVar("T")
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Expression codes ``[T, E]`` of one kind that share no seed.
-
-    Attributes:
-        making: what a basis is made of.
-        held_out: what certifies it.
-        fresh: what it is measured on; the first are consecutive frames.
-    """
-
-    making: Tensor
-    held_out: Tensor
-    fresh: Tensor
 
 
 @dataclass(frozen=True)
@@ -158,9 +136,7 @@ def bench_published_decoding(head: PublishedHead, name: str, template: Template,
     skin = torch.from_numpy(template.vertices[template.parts == 0])
     code = head.identity("average")
     whole = head.prepare(skin, torch.zeros(len(skin)).long(), code)
-    sizes = (PUBLISHED[0], PUBLISHED[1], PUBLISHED[2])
-    making, held_out, fresh = (mixed_expressions(head, count, seed) for seed, count in zip(SEEDS, sizes, strict=True))
-    bench = measure(name, whole, Codes(making, held_out, fresh), torch.empty(0, dtype=torch.long))
+    bench = measure(name, whole, mixed_codes(head), torch.empty(0, dtype=torch.long))
     progress("done", 1.0)
     return bench
 
@@ -168,7 +144,7 @@ def bench_published_decoding(head: PublishedHead, name: str, template: Template,
 def measure(
     name: str,
     whole: PreparedPoints,
-    codes: Codes,
+    codes: DecodingCodes,
     always: Tensor,
     reference: ReferenceField | None = None,
     line: LineSeconds | None = None,
@@ -197,7 +173,7 @@ def measure(
     return DecodingBench(name, count, reference, min(own), basis, line)
 
 
-def _reduce(cache: BasisCache, whole: PreparedPoints, codes: Codes, always: Tensor) -> ReducedPoints | None:
+def _reduce(cache: BasisCache, whole: PreparedPoints, codes: DecodingCodes, always: Tensor) -> ReducedPoints | None:
     return cache.reduce(whole, codes.making, codes.held_out, always, content=[])
 
 
@@ -218,38 +194,6 @@ def _basis_figures(
         referred=float((decoded.bounds == 0.0).float().mean()),
         bounded=float(((off.amax(dim=1) <= decoded.bounds) | (decoded.bounds == 0.0)).float().mean()),
     )
-
-
-def spoken_codes(animator: Animator, clip: Clip) -> Codes:
-    """Codes of takes of a clip, and of random expressions."""
-    head, sets = animator.head, []
-    for seed, count in zip(SEEDS, RANDOM, strict=True):
-        take = animator.codes(clip, TakeSettings(seed=seed))
-        spoken = take[:TIMED_FRAMES] if seed == SEEDS[-1] else take[::SPOKEN_STEP]
-        sets.append(torch.cat([spoken, random_expressions(head, count, seed)]))
-    return Codes(*sets)
-
-
-def random_expressions(head: Head, count: int, seed: int) -> Tensor:
-    """Codes ``[T, E]`` in which a few rig controls are raised at random."""
-    generator = torch.Generator().manual_seed(seed)
-    rig = head.rig_to_code()
-    raised = torch.rand(count, len(rig), generator=generator).argsort(dim=1)[:, :CONTROLS]
-    weights = torch.zeros(count, len(rig)).scatter(1, raised, torch.rand(count, CONTROLS, generator=generator))
-    return weights.to(rig) @ rig
-
-
-def mixed_expressions(head: PublishedHead, count: int, seed: int) -> Tensor:
-    """Codes ``[T, E]`` between a published head's expressions of training, each a step from the one before."""
-    generator = torch.Generator().manual_seed(seed)
-    table = head.tables["expression"]
-    stations = torch.rand(count // 4 + 2, len(table), generator=generator)
-    stations *= stations >= stations.topk(min(MIXED, len(table)), dim=1).values[:, -1:]
-    stations /= stations.sum(dim=1, keepdim=True)
-    place = torch.arange(count) / 4.0
-    share = (place % 1.0)[:, None]
-    mixture = stations[place.long()] * (1.0 - share) + stations[place.long() + 1] * share
-    return mixture.to(table) @ table
 
 
 @torch.no_grad()
