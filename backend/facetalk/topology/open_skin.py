@@ -56,7 +56,8 @@ def open_skin(head: Head, template: Template, progress: Callable[[float], None])
     neck = template.vertices[template.parts == SKIN, 1].min()
     cut = np.maximum(behind, neck - whole.vertices[:, 1])
     tip = template.vertices[template.landmarks["nose_tip"]]
-    mesh = joined(on_lines(reached_from(tip, joined(clipped(whole, cut))), [rim.line(template) for rim in rims]))
+    lines = [line.double().cpu().numpy() for line in head.rim_lines(code).values()]
+    mesh = joined(on_lines(reached_from(tip, joined(clipped(whole, cut))), lines))
     borders = len(border_loops(mesh.triangles))
     if borders != len(rims) + 1:
         raise ValueError(f"the skin has {borders} borders where {len(rims) + 1} were cut")

@@ -15,7 +15,8 @@ from facetalk.head.head import Head
 from facetalk.topology.mesh_shape import crossing_faces, turned_over
 from facetalk.topology.open_skin import open_skin
 from facetalk.topology.opening_rows import with_openings
-from facetalk.topology.quad_opening import Carry, opened_everywhere
+from facetalk.topology.quad_opening import Carry, opened_everywhere, settled_again
+from facetalk.topology.quad_relaxation import part_surface, project
 from facetalk.topology.quad_skin import Remesh, quad_skin
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import EDGES, SKIN, template_rims
@@ -74,12 +75,19 @@ def make_quad_template(
     rims = template_rims(template)
     skin = open_skin(head, template, lambda fraction: progress("surface", fraction))
 
+    surface = part_surface(head, head.identity("average"), SKIN)
     carries = [_carrying(head, head.identity(f"random-{seed}")) for seed in range(LOOKED_AT)]
+
+    def settle(vertices: Array) -> Array:
+        return project(torch.from_numpy(vertices).float(), surface).double().numpy()
 
     def cover(wanted: int) -> OpenedSkin:
         outer = quad_skin(head, template, rims, skin, wanted, remesh)
         made = OpenedSkin(*with_openings(outer.vertices, outer.quads, template, rims))
-        return made._replace(vertices=opened_everywhere(made.vertices, made.quads, carries, held=made.edges))
+        opened = opened_everywhere(made.vertices, made.quads, carries, held=made.edges)
+        behind = np.arange(len(outer.vertices), len(opened))  # in part within eyeballs, where they stay
+        held = np.concatenate([made.edges, behind])
+        return made._replace(vertices=settled_again(opened, made.quads, carries, settle, held))
 
     skin_quads = fewest_faults(cover, quads, carries, lambda fraction: progress("quads", fraction))
     made = dressed(template, name, skin_quads)
