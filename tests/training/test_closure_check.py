@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facetalk.clip import SAMPLE_RATE
 from facetalk.errors import UserError
 from training import prompt_recordings
-from training.closure_check import Met, lowest_in_bilabials, main
+from training.closure_check import Met, lowest_in_bilabials, lowest_in_open_phones, main
 from training.prompt_recordings import aligned_prompts, read_texts
 from training.voices import Segment, Speech, UnspeakableError
 
@@ -24,7 +24,20 @@ def test_lips_are_looked_at_from_forty_milliseconds_before_to_after() -> None:
     segments = tuple(Segment(symbol, start, end) for (symbol, start), end in zip(spoken, ends, strict=True))
     lowest = lowest_in_bilabials(height, Speech(np.zeros(SAMPLE_RATE, np.float32), segments), "arpabet")
     assert lowest == pytest.approx([0.0, 0.1, 0.1])
-    assert Met(np.array(lowest), 0.06).share == pytest.approx(1 / 3)
+    assert Met(np.array(lowest), np.zeros(0), 0.06).share == pytest.approx(1 / 3)
+
+
+def test_phones_made_without_lips_stay_open() -> None:
+    height = np.full(50, 0.1, np.float32)
+    height[[18, 27, 42]] = 0.0  # 0.36, 0.54 and 0.84 s
+    symbols = ("pau", "s", "n", "ih", "n", "uw", "t", "iy", "k", "pau")
+    segments = tuple(Segment(symbol, 0.1 * at, 0.1 * at + 0.1) for at, symbol in enumerate(symbols))
+    speech = Speech(np.zeros(SAMPLE_RATE, np.float32), segments)
+    lowest = lowest_in_open_phones(height, speech, "arpabet")
+    # n, ih and iy: not s and k, beside pauses, nor uw and what is beside it
+    assert lowest == pytest.approx([0.1, 0.0, 0.1])
+    assert Met(np.ones(1), np.array(lowest), 0.06).wrong == pytest.approx(1 / 3)
+    assert Met(np.ones(1), np.zeros(0), 0.06).wrong == 0.0
 
 
 def test_bilabials_of_other_alphabets_are_known() -> None:
