@@ -157,17 +157,21 @@ class PublishedHead:
         """What the expression network is told about identity ``[I]`` and expressions ``[T, E]``: ``[T, K]``."""
         return self.networks.expression.codes(identity, self.anchors(identity), expressions.to(self.device))
 
+    def offsets(self, points: Tensor, code: Tensor) -> Tensor:
+        """How far the expression field moves points: ``[N, 3]`` by one of ``expression_codes``, or each by its own."""
+        return self.networks.expression(points, code)[..., :3]
+
     def to_canonical(self, code: Tensor) -> Callable[[Tensor], Tensor]:
         """The map from posed to canonical points ``[N, 3]`` of a backward model, for one of ``expression_codes``."""
 
         def field(points: Tensor) -> Tensor:
-            return points + self.networks.expression(points, code)[:, :3]
+            return points + self.offsets(points, code)
 
         return field
 
     def canonical(self, points: Tensor, codes: Tensor) -> Tensor:
         """``to_canonical`` of posed points ``[T, N, 3]``, frame by frame, for ``expression_codes`` ``[T, K]``."""
-        return points + self.networks.expression(points, codes)[..., :3]
+        return points + self.offsets(points, codes)
 
     def posed_distance(self, points: Tensor, identity: Tensor, expression: Tensor) -> Tensor:
         """Distances ``[N]`` of posed points ``[N, 3]`` to the head of a backward model; differentiable.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,12 +11,21 @@ from facetalk.head.foreseen_roots import foreseen_roots
 from facetalk.head.parametric_head import Posed
 from facetalk.head.root_finding import Roots, find_roots, follow_roots, start_at
 
-if TYPE_CHECKING:
-    from facetalk.head.published_head import PublishedHead
-
 POINTS_PER_CHUNK = 20_000
 POSE_TOLERANCE = 4e-5  # head units: 0.01 mm
 LEAST_MOBILITY = 0.05  # by which what is foreseen of a point is divided
+
+
+class ForwardHead(Protocol):
+    """A head whose expression field says how far canonical points go."""
+
+    def expression_codes(self, identity: Tensor, expressions: Tensor) -> Tensor:
+        """What the field is told about identity ``[I]`` and expressions ``[T, E]``: ``[T, K]``."""
+        ...
+
+    def offsets(self, points: Tensor, code: Tensor) -> Tensor:
+        """How far points ``[N, 3]`` go ``[N, 3]``, for one of ``expression_codes``."""
+        ...
 
 
 class BackwardHead(Protocol):
@@ -39,7 +48,7 @@ class BackwardHead(Protocol):
 class ForwardPoints:
     """Canonical points of one identity under a forward expression field (see ``PreparedPoints``)."""
 
-    head: "PublishedHead"
+    head: ForwardHead
     points: Tensor  # [N, 3]
     identity: Tensor  # [I]
     mobility: Tensor  # [N, 1]
@@ -48,9 +57,8 @@ class ForwardPoints:
     def pose(self, expressions: Tensor) -> Posed:
         """Posed points for expression codes ``[T, E]``; a forward field never fails."""
         codes = self.head.expression_codes(self.identity, expressions)
-        network = self.head.networks.expression
         chunks = self.points.split(POINTS_PER_CHUNK)
-        frames = [torch.cat([network(chunk, code)[:, :3] for chunk in chunks]) for code in codes]
+        frames = [torch.cat([self.head.offsets(chunk, code) for chunk in chunks]) for code in codes]
         offsets = torch.stack(frames) if frames else self.points.new_zeros(0, *self.points.shape)
         converged = torch.ones(offsets.shape[:2], dtype=torch.bool, device=offsets.device)
         return Posed(self.points + self.mobility * offsets, converged)
