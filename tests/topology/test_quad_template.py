@@ -12,6 +12,7 @@ from facetalk.errors import UserError
 from facetalk.topology.mesh_shape import turned_over
 from facetalk.topology.opening_rows import with_openings
 from facetalk.topology.quad_template import ATTEMPTS, OpenedSkin, dressed, faults, fewest_faults, require_quads
+from facetalk.topology.skin_openings import SkinOpening
 from facetalk.topology.template import Template
 from facetalk.topology.template_file import write_template
 from facetalk.topology.template_rims import SKIN, border_loops, template_rims
@@ -28,9 +29,13 @@ def opened(template: Template) -> OpenedSkin:
     rims = template_rims(template)
     kept = (template.parts[template.quads] == SKIN).all(axis=1)
     kept[np.concatenate([rim.quads for rim in rims])] = False
+    openings = []
+    for rim in rims:
+        rings = tuple(template.vertices[ring].astype(np.float64) for ring in rim.rings(template))
+        openings.append(SkinOpening(rim.line(template), rings, 0, rim.line(template), rim.quads))
     used, quads = np.unique(template.quads[kept], return_inverse=True)
     vertices = template.vertices[used].astype(np.float64)
-    return OpenedSkin(*with_openings(vertices, quads.reshape(-1, 4).astype(np.int64), template, rims))
+    return OpenedSkin(*with_openings(vertices, quads.reshape(-1, 4).astype(np.int64), openings))
 
 
 def test_rows_behind_lips_and_lids_are_those_of_the_template(template: Template, opened: OpenedSkin) -> None:
@@ -84,7 +89,7 @@ def folded(count: int) -> OpenedSkin:
     start = np.arange(19)
     quads = np.stack([start, start + 1, start + 21, start + 20], axis=1)
     vertices[5 : 5 + count, 0] -= 3.0 if count else 0.0
-    return OpenedSkin(vertices, quads, np.zeros(0, np.int64))
+    return OpenedSkin(vertices, quads, np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def made_of(results: list[OpenedSkin | Exception]) -> tuple[Callable[[int], OpenedSkin], list[int]]:

@@ -16,8 +16,9 @@ from facetalk.head.head import Head
 from facetalk.head.meshing import TriangleMesh, marching_cubes
 from facetalk.topology.closed_line import along_line, on_line
 from facetalk.topology.connected_pieces import connected_pieces
+from facetalk.topology.skin_openings import SkinOpening
 from facetalk.topology.template import Template
-from facetalk.topology.template_rims import SKIN, TemplateRim, border_loops, template_rims
+from facetalk.topology.template_rims import SKIN, border_loops
 from facetalk.topology.template_transfer import FACING, SAMPLES, quad_samples
 
 Array = NDArray[np.float64]
@@ -31,12 +32,15 @@ SHORTEST = 1e-4  # head units: corners of triangles nearer to each other become 
 LEAST_CUT = 0.05  # of an edge: cuts keep so far from its ends
 
 
-def open_skin(head: Head, template: Template, progress: Callable[[float], None]) -> TriangleMesh:
+def open_skin(
+    head: Head, template: Template, openings: Sequence[SkinOpening], progress: Callable[[float], None]
+) -> TriangleMesh:
     """The outer skin of the average head, canonical, head units.
 
     Args:
         head: the head.
-        template: whose lips, lids and neck end where these are to end.
+        template: whose neck ends where this is to end.
+        openings: of the skin.
         progress: told the fraction done.
 
     Raises:
@@ -51,27 +55,26 @@ def open_skin(head: Head, template: Template, progress: Callable[[float], None])
         return field(points, wanted.expand(len(points), -1))[:, SKIN]
 
     whole = marching_cubes(distance, head.box, RESOLUTION, progress)
-    rims = template_rims(template)
-    behind = behind_lines(whole, template, rims)
+    behind = behind_lines(whole, template, openings)
     neck = template.vertices[template.parts == SKIN, 1].min()
     cut = np.maximum(behind, neck - whole.vertices[:, 1])
     tip = template.vertices[template.landmarks["nose_tip"]]
-    lines = [line.double().cpu().numpy() for line in head.rim_lines(code).values()]
+    lines = [opening.border for opening in openings]
     mesh = joined(on_lines(reached_from(tip, joined(clipped(whole, cut))), lines))
     borders = len(border_loops(mesh.triangles))
-    if borders != len(rims) + 1:
-        raise ValueError(f"the skin has {borders} borders where {len(rims) + 1} were cut")
+    if borders != len(openings) + 1:
+        raise ValueError(f"the skin has {borders} borders where {len(openings) + 1} were cut")
     return mesh
 
 
-def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[TemplateRim]) -> Array:
-    """How far vertices of a mesh are behind lips and lids ``[V]``, negative before them.
+def behind_lines(mesh: TriangleMesh, template: Template, openings: Sequence[SkinOpening]) -> Array:
+    """How far vertices of a mesh are behind the borders of openings ``[V]``, negative before them.
 
     What can be reached from the nose without coming near a line is before it, all else behind. A lid is thin, and both
     of its sides are as near to its edge: there, a vertex is where the template's quad is that is near and faces the
     same way.
     """
-    lines = [rim.line(template) for rim in rims]
+    lines = [opening.border for opening in openings]
     places = [np.linspace(line[:-1], line[1:], FINER, endpoint=False, axis=1).reshape(-1, 3) for line in lines]
     distance = cKDTree(np.concatenate(places)).query(mesh.vertices)[0]
     edges = igl.edges(mesh.triangles)
@@ -79,13 +82,13 @@ def behind_lines(mesh: TriangleMesh, template: Template, rims: Sequence[Template
     pieces = connected_pieces(edges[far[edges].all(axis=1)], len(mesh.vertices))
     tip = template.vertices[template.landmarks["nose_tip"]]
     inside = pieces != pieces[np.linalg.norm(mesh.vertices - tip, axis=1).argmin()]
-    inside[~far] = _behind_nearest_quad(mesh, np.flatnonzero(~far), template, rims)
-    inside = _largest_pieces(edges, inside, len(rims))
+    inside[~far] = _behind_nearest_quad(mesh, np.flatnonzero(~far), template, openings)
+    inside = _largest_pieces(edges, inside, len(openings))
     return np.where(inside, distance, -distance)
 
 
 def _behind_nearest_quad(
-    mesh: TriangleMesh, near: Indices, template: Template, rims: Sequence[TemplateRim]
+    mesh: TriangleMesh, near: Indices, template: Template, openings: Sequence[SkinOpening]
 ) -> NDArray[np.bool_]:
     """Whether vertices ``[N]`` are near quads that are behind a line and face the same way."""
     skin = np.flatnonzero((template.parts[template.quads] == SKIN).all(axis=1))
@@ -93,7 +96,7 @@ def _behind_nearest_quad(
     own = igl.per_vertex_normals(mesh.vertices, mesh.triangles)[near]
     alike = cKDTree(np.concatenate([samples, FACING * normals], axis=1))
     found = alike.query(np.concatenate([mesh.vertices[near], FACING * own], axis=1))[1]
-    return np.isin(skin[found // SAMPLES**2], np.concatenate([rim.quads for rim in rims]))
+    return np.isin(skin[found // SAMPLES**2], np.concatenate([opening.quads for opening in openings]))
 
 
 def _largest_pieces(edges: Indices, inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

@@ -17,8 +17,9 @@ from facetalk.topology.open_skin import SHORTEST, clipped, joined, reached_from
 from facetalk.topology.quad_borders import MIDDLE, border_places
 from facetalk.topology.quad_density import Swelling, SwollenSurface
 from facetalk.topology.quad_relaxation import Guide, part_surface, relax
+from facetalk.topology.skin_openings import SkinOpening
 from facetalk.topology.template import Template
-from facetalk.topology.template_rims import SKIN, TemplateRim, border_loops
+from facetalk.topology.template_rims import SKIN, border_loops
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -26,8 +27,8 @@ Indices = NDArray[np.int64]
 Remesh = Callable[[TriangleMesh, int], tuple[Array, Indices]]
 """Covers a mesh with about so many quads: their vertices ``[V, 3]``, and ``[Q, 4]``."""
 
-FACE, EYE, MOUTH, NOSE, EAR = (45.0, 1.5), (15.0, 2.9), (18.0, 1.9), (16.0, 1.5), (24.0, 1.6)  # reach in mm, factor
-AROUND_EYE, ENOUGH = 22.0, 3000  # reach in mm; quads from which on lids have enough by the factors above
+FACE, EYE, MOUTH, NOSE, EAR = (45.0, 1.5), (18.0, 1.6), (18.0, 1.9), (16.0, 1.5), (24.0, 1.6)  # reach in mm, factor
+AROUND_EYE, ENOUGH = 22.0, 3000  # reach in mm; quads with which eyes have about 30 columns by the factors above
 FEWEST_EDGES = 16  # of a border: an eye of fewer is no eye
 
 
@@ -45,14 +46,14 @@ class QuadSkin:
 
 
 def quad_skin(
-    head: Head, template: Template, rims: Sequence[TemplateRim], skin: TriangleMesh, quads: int, remesh: Remesh
+    head: Head, template: Template, openings: Sequence[SkinOpening], skin: TriangleMesh, quads: int, remesh: Remesh
 ) -> QuadSkin:
     """Cover the outer skin with quads.
 
     Args:
         head: the head.
         template: knows where eyes, mouth, nose and ears are.
-        rims: of the template.
+        openings: of the skin.
         skin: the average head's, open (``open_skin``).
         quads: about how many.
         remesh: QuadriFlow.
@@ -62,7 +63,7 @@ def quad_skin(
     """
     eye = template.vertices[template.landmarks["outer_eye_left"]]
     half = ended_in_the_middle(reached_from(eye, joined(clipped(skin, -skin.vertices[:, 0]))))
-    surface = SwollenSurface.of(half, _swellings(template, rims, quads))
+    surface = SwollenSurface.of(half, _swellings(template, openings, quads))
     made, corners = remesh(surface.swollen, quads // 2)
     borders, wanted = border_loops(corners), border_loops(half.triangles)
     if len(borders) != len(wanted):
@@ -70,7 +71,7 @@ def quad_skin(
     if min(map(len, borders)) < FEWEST_EDGES:
         raise ValueError("quads are too large for the lids")
     average = head.identity("average")
-    lines = [line.double().cpu().numpy() for line in head.rim_lines(average).values()]
+    lines = [opening.border for opening in openings]
     vertices, guides = surface.shrunk(made), []
     for loop in borders:
         for members, places in border_places(made, loop, surface, wanted, lines):
@@ -82,15 +83,15 @@ def quad_skin(
     return _mirrored(vertices, corners)
 
 
-def _swellings(template: Template, rims: Sequence[TemplateRim], quads: int) -> list[Swelling]:
+def _swellings(template: Template, openings: Sequence[SkinOpening], quads: int) -> list[Swelling]:
     """Where so many quads are to be finer, on the face's left half."""
-    mouth, eye = rims[0], rims[-1]
+    mouth, eye = openings[0], openings[-1]
     nose = template.vertices[template.landmarks["nose_tip"]] * [0.0, 1.0, 1.0]
     skin = template.vertices[template.parts == SKIN]
     ear = skin[skin[:, 0] > 0.92 * skin[:, 0].max()].mean(axis=0)
-    centres = [template.vertices[rim.loop].mean(axis=0) for rim in (mouth, eye)]
+    centres = [opening.rings[0].mean(axis=0) for opening in (mouth, eye)]
     centres[0] = centres[0] * [0.0, 1.0, 1.0]
-    sparse = (AROUND_EYE, max(1.0, math.sqrt(ENOUGH / quads)))  # lids of few quads come out with three edges
+    sparse = (AROUND_EYE, math.sqrt(ENOUGH / quads))  # as many columns for any number
     places = zip((nose, *centres, centres[1], nose, ear), (FACE, MOUTH, EYE, sparse, NOSE, EAR), strict=True)
     return [Swelling(np.asarray(centre, np.float64), reach / MILLIMETRES, factor) for centre, (reach, factor) in places]
 

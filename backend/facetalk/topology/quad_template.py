@@ -18,8 +18,9 @@ from facetalk.topology.opening_rows import with_openings
 from facetalk.topology.quad_opening import Carry, opened_everywhere, settled_again
 from facetalk.topology.quad_relaxation import part_surface, project
 from facetalk.topology.quad_skin import Remesh, quad_skin
+from facetalk.topology.skin_openings import skin_openings
 from facetalk.topology.template import Template
-from facetalk.topology.template_rims import EDGES, SKIN, template_rims
+from facetalk.topology.template_rims import EDGES, SKIN
 from facetalk.topology.template_transfer import SkinPlaces, vertex_normals
 
 Array = NDArray[np.float64]
@@ -37,11 +38,13 @@ class OpenedSkin(NamedTuple):
         vertices: ``[V, 3]``.
         quads: ``[Q, 4]``.
         edges: which vertices are the edges of lips and lids ``[E]``.
+        behind: which lie behind these ``[B]``.
     """
 
     vertices: Array
     quads: Indices
     edges: Indices
+    behind: Indices
 
 
 def require_quads(quads: int) -> None:
@@ -72,8 +75,8 @@ def make_quad_template(
         UserError: QuadriFlow gives up, or what it makes cannot be used.
     """
     require_quads(quads)
-    rims = template_rims(template)
-    skin = open_skin(head, template, lambda fraction: progress("surface", fraction))
+    openings = skin_openings(head, template)
+    skin = open_skin(head, template, openings, lambda fraction: progress("surface", fraction))
 
     surface = part_surface(head, head.identity("average"), SKIN)
     carries = [_carrying(head, head.identity(f"random-{seed}")) for seed in range(LOOKED_AT)]
@@ -82,11 +85,10 @@ def make_quad_template(
         return project(torch.from_numpy(vertices).float(), surface).double().numpy()
 
     def cover(wanted: int) -> OpenedSkin:
-        outer = quad_skin(head, template, rims, skin, wanted, remesh)
-        made = OpenedSkin(*with_openings(outer.vertices, outer.quads, template, rims))
+        outer = quad_skin(head, template, openings, skin, wanted, remesh)
+        made = OpenedSkin(*with_openings(outer.vertices, outer.quads, openings))
         opened = opened_everywhere(made.vertices, made.quads, carries, held=made.edges)
-        behind = np.arange(len(outer.vertices), len(opened))  # in part within eyeballs, where they stay
-        held = np.concatenate([made.edges, behind])
+        held = np.concatenate([made.edges, made.behind])  # in part within eyeballs, where it stays
         return made._replace(vertices=settled_again(opened, made.quads, carries, settle, held))
 
     skin_quads = fewest_faults(cover, quads, carries, lambda fraction: progress("quads", fraction))
