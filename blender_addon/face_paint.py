@@ -17,6 +17,7 @@ LASH_LINE = {"upper": 0.22, "lower": 0.55}  # factor on the colour at the edge o
 LID_WETNESS, LIP_WETNESS = 1.0, 0.3
 EDGE_OF_IRIS = 0.45  # factor on the iris's colour at its edge, where no node can tell (Workbench)
 SHARP_CORNERS = "crease_vert"  # Blender's own name: what the Subdivision modifier leaves where it is
+SHARP_EDGES = "crease_edge"  # Blender's own name: what it smooths along, and not across
 BROW_THINS = (0.25, 0.75)  # of a brow, from its inner end, before and beyond which it thins out to skin
 BROW_DENSE = 0.9  # how much of a solid brow's colour is hair's, where it is densest
 
@@ -36,6 +37,19 @@ def paint(mesh: bpy.types.Mesh, topology: Topology) -> None:
         attribute = mesh.attributes.new(name, kind, "POINT")
         field = {"FLOAT": "value", "FLOAT_VECTOR": "vector"}[kind]
         attribute.data.foreach_set(field, np.ascontiguousarray(values, np.float32).ravel())
+    _hold_lips_and_lids(mesh, topology)
+
+
+def _hold_lips_and_lids(mesh: bpy.types.Mesh, topology: Topology) -> None:
+    """Let the Subdivision modifier leave edges of lips and lids where they are: rounded, lips that touch would gape."""
+    if EDGES not in topology.groups:
+        return
+    on_edge = np.zeros(len(topology.vertices), np.bool_)
+    on_edge[topology.groups[EDGES]] = True
+    ends = np.zeros(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    held = on_edge[ends.reshape(-1, 2)].all(axis=1)
+    mesh.attributes.new(SHARP_EDGES, "FLOAT", "EDGE").data.foreach_set("value", held.astype(np.float32))
 
 
 def lid_edges(topology: Topology, lid: str) -> Indices:

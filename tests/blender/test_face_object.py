@@ -144,6 +144,17 @@ def test_open_ends_of_teeth_are_not_smoothed_away() -> None:
     np.testing.assert_array_equal(sharp, [0, 1, 1, 1, 0, 1, 1, 1])
 
 
+def test_edges_of_lips_and_lids_are_smoothed_along_and_not_across() -> None:
+    topology = replace(_strip_of_quads(), groups={"feature_edges": np.array([0, 1, 2, 5], np.int32)})
+    mesh = create_face("Face", topology).data
+    ends, sharp = np.zeros(2 * len(mesh.edges), np.int32), np.zeros(len(mesh.edges), np.float32)
+    mesh.edges.foreach_get("vertices", ends)
+    mesh.attributes["crease_edge"].data.foreach_get("value", sharp)
+    held = {tuple(sorted(pair)) for pair in ends.reshape(-1, 2)[sharp == 1.0].tolist()}
+    assert held == {(0, 1), (1, 2), (1, 5)}
+    assert set(np.unique(sharp)) == {0.0, 1.0}
+
+
 def test_the_second_face_shares_the_looks_of_the_first() -> None:
     first, second = create_face("Face", _strip_of_quads()), create_face("Face", _strip_of_quads())
     assert list(first.data.materials) == list(second.data.materials)
