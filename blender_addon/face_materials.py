@@ -15,6 +15,7 @@ EYE_ATTRIBUTE = "Eye"  # across the gaze, from the pupil's middle, in radii of t
 STRIPS = 1024.0  # beside each other in the UVs of hair: each lock has one
 HEIGHT_ATTRIBUTE = "Height"  # of hair over the skin, 0 to 1, which it reaches a little above the hairline
 UNDER_ATTRIBUTE = "Under"  # of hair: the colour of the skin beneath
+UNDER_NORMAL_ATTRIBUTE = "Under Normal"  # of hair: where that skin faces, as the object sees it
 MATERIAL_PREFIX = "FaceTalk "
 
 Color = tuple[float, float, float]
@@ -183,12 +184,19 @@ class Nodes:
         node.direction_type = "UV_MAP"
         return node.outputs[0]
 
+    def normal(self) -> NodeSocket:
+        """Where the surface faces, in the world."""
+        return self._node("ShaderNodeNewGeometry").outputs["Normal"]
+
+    def turned(self, normal: NodeSocket, origin: str, target: str) -> NodeSocket:
+        """A normal as ``WORLD`` or ``OBJECT`` sees it, in place of the other."""
+        node = self._node("ShaderNodeVectorTransform", {"Vector": normal})
+        node.vector_type, node.convert_from, node.convert_to = "NORMAL", origin, target
+        return node.outputs[0]
+
     def upwards(self) -> NodeSocket:
         """How far the surface faces up as the head sees it, -1 to 1: on an eyeball, how high a place is."""
-        normal = self._node("ShaderNodeNewGeometry").outputs["Normal"]
-        turned = self._node("ShaderNodeVectorTransform", {"Vector": normal})
-        turned.vector_type, turned.convert_from, turned.convert_to = "NORMAL", "WORLD", "OBJECT"
-        return self.components(turned.outputs[0])[2]
+        return self.components(self.turned(self.normal(), "WORLD", "OBJECT"))[2]
 
     def random(self, number: NodeSocket) -> NodeSocket:
         """A number from 0 to 1 that is anyone's guess, but for one number always the same."""
@@ -213,6 +221,12 @@ class Nodes:
         node.operation = operation
         return node.outputs["Value" if operation == "LENGTH" else "Vector"]
 
+    def dot(self, first: NodeSocket, second: NodeSocket) -> NodeSocket:
+        """The scalar product of two vectors."""
+        node = self._node("ShaderNodeVectorMath", (first, second))
+        node.operation = "DOT_PRODUCT"
+        return node.outputs["Value"]
+
     def ramp(self, value: NodeSocket, start: float, stop: float, low: float = 0.0, high: float = 1.0) -> NodeSocket:
         """``low`` up to ``start``, ``high`` from ``stop`` on, smooth between."""
         limits: dict[str, Value] = {"From Min": start, "From Max": stop, "To Min": low, "To Max": high}
@@ -231,9 +245,12 @@ class Nodes:
             self._put(slots[name], value)
         return next(socket for socket in node.outputs if socket.identifier == "Result_Color")
 
-    def bump(self, height: NodeSocket, strength: float, metres: float) -> NodeSocket:
-        """A normal that is bent by a height."""
-        return self._node("ShaderNodeBump", {"Height": height, "Strength": strength, "Distance": metres}).outputs[0]
+    def bump(self, height: NodeSocket, strength: float, metres: float, normal: NodeSocket | None = None) -> NodeSocket:
+        """A normal, the surface's own if none is given, that is bent by a height."""
+        node = self._node("ShaderNodeBump", {"Height": height, "Strength": strength, "Distance": metres})
+        if normal is not None:
+            self._put(node.inputs["Normal"], normal)
+        return node.outputs[0]
 
     def _node(
         self, kind: str, inputs: Mapping[str, Value] | Sequence[Value] = (), outputs: Sequence[Value] = ()
@@ -312,14 +329,20 @@ def _strands(nodes: Nodes) -> None:
     tone = nodes.math("MULTIPLY", own, nodes.ramp(along, 0.0, 0.8, 0.72, 1.25))
     tone = nodes.math("MULTIPLY", tone, nodes.ramp(strands, 0.3, 0.68, 0.3, 1.3))
     hair = nodes.mix(1.0, nodes.color(), nodes.vector_of(tone, tone, tone), "MULTIPLY")
-    nodes.feed("Normal", nodes.bump(strands, 1.0, 0.002))
     nodes.feed("Tangent", nodes.tangent())
     height = nodes.attribute(HEIGHT_ATTRIBUTE, "Fac")
     # Hair that has left its roots may come near the skin again, on a cheek or a neck.
     over = nodes.math("MAXIMUM", nodes.ramp(height, 0.1, 1.0), nodes.ramp(along, 0.05, 0.25))
     thick = nodes.math("MULTIPLY_ADD", strands, 0.9, nodes.math("MULTIPLY", over, 0.6))
-    roots = nodes.mix(1.0, nodes.attribute(UNDER_ATTRIBUTE, "Color"), (0.8, 0.76, 0.74), "MULTIPLY")
-    nodes.feed("Base Color", nodes.mix(nodes.ramp(thick, 0.55, 0.8), roots, hair))
+    thick = nodes.ramp(thick, 0.55, 0.8)
+    roots = nodes.mix(nodes.ramp(over, 0.0, 0.5), (1.0, 1.0, 1.0), (0.8, 0.76, 0.74))
+    roots = nodes.mix(1.0, nodes.attribute(UNDER_ATTRIBUTE, "Color"), roots, "MULTIPLY")
+    nodes.feed("Base Color", nodes.mix(thick, roots, hair))
+    # The edge of the mesh is as thick as a wig's: lit as the skin beneath, it is not seen, but where it turns under.
+    skin = nodes.turned(nodes.attribute(UNDER_NORMAL_ATTRIBUTE, "Vector"), "OBJECT", "WORLD")
+    own = nodes.math("MAXIMUM", over, nodes.ramp(nodes.dot(skin, nodes.normal()), 0.0, 0.4, 1.0, 0.0))
+    base = nodes.vector("NORMALIZE", nodes.mix(own, skin, nodes.normal()))
+    nodes.feed("Normal", nodes.vector("NORMALIZE", nodes.mix(thick, base, nodes.bump(strands, 1.0, 0.002, base))))
 
 
 DETAILS = {"skin": _skin, "sclera": _sclera, "iris": _iris, "strands": _strands}

@@ -11,7 +11,14 @@ import numpy as np
 from mathutils import Color
 from mathutils.bvhtree import BVHTree
 
-from .face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, UNDER_ATTRIBUTE, Look, shared_material
+from .face_materials import (
+    COLOR_ATTRIBUTE,
+    HEIGHT_ATTRIBUTE,
+    UNDER_ATTRIBUTE,
+    UNDER_NORMAL_ATTRIBUTE,
+    Look,
+    shared_material,
+)
 from .face_object import UV_MAP, fill_quads
 from .records import Hair
 
@@ -120,8 +127,11 @@ def _fill_color(mesh: bpy.types.Mesh, hair: Hair) -> None:
 
 
 def _fill_hairline(mesh: bpy.types.Mesh, hair: Hair, face: bpy.types.Object) -> None:
-    """How far hair is over the skin, in ``SOFT_HAIRLINE``, and that skin's colour; where the hairline is looked at."""
+    """How far hair is over the skin, in ``SOFT_HAIRLINE``, that skin's colour and where it faces, at the forehead."""
     height, under = np.ones(len(hair.vertices), np.float32), np.zeros((len(hair.vertices), 4), np.float32)
+    facing = np.empty(3 * len(hair.vertices), np.float32)  # its own, where there is no skin: none would be black
+    mesh.vertices.foreach_get("normal", facing)
+    facing = facing.reshape(-1, 3)
     depth = hair.vertices[:, 1]
     front = np.flatnonzero(depth < depth.min() + FOREHEAD * np.ptp(depth))
     skin, colors = np.empty(3 * len(face.data.vertices), np.float32), np.empty(4 * len(face.data.loops), np.float32)
@@ -134,9 +144,15 @@ def _fill_hairline(mesh: bpy.types.Mesh, hair: Hair, face: bpy.types.Object) -> 
     found = [tree.find_nearest(place, SOFT_HAIRLINE) for place in hair.vertices[front].tolist()]
     near = front[[each[3] is not None for each in found]]
     height[near] = [each[3] / SOFT_HAIRLINE for each in found if each[3] is not None]
+    normals = np.empty(3 * len(face.data.vertices), np.float32)
+    face.data.vertices.foreach_get("normal", normals)
+    normals = normals.reshape(-1, 3)
+    for vertex, polygon in zip(near, (each[2] for each in found if each[2] is not None), strict=True):
+        facing[vertex] = normals[list(polygons[polygon])].mean(axis=0)
     under[near] = colors.reshape(-1, 4)[first_corner[[each[2] for each in found if each[2] is not None]]]
     mesh.attributes.new(HEIGHT_ATTRIBUTE, "FLOAT", "POINT").data.foreach_set("value", height)
     mesh.color_attributes.new(UNDER_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set("color", under.ravel())
+    mesh.attributes.new(UNDER_NORMAL_ATTRIBUTE, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", facing.ravel())
 
 
 def _material(hair: Hair) -> bpy.types.Material:

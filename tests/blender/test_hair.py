@@ -22,7 +22,7 @@ from blender_addon import (
     takes,
     timeline,
 )
-from blender_addon.face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, UNDER_ATTRIBUTE
+from blender_addon.face_materials import COLOR_ATTRIBUTE, HEIGHT_ATTRIBUTE, UNDER_ATTRIBUTE, UNDER_NORMAL_ATTRIBUTE
 from blender_addon.hair_change import HairChange
 from blender_addon.records import BackendError, Hair, Topology
 from blender_addon.work import Work
@@ -118,12 +118,16 @@ def test_hair_knows_how_far_it_is_over_the_forehead() -> None:
     strand = np.stack([0.0 * over + 0.01, -over, 0.0 * over + 0.02], axis=1).astype(np.float32)
     uv = np.zeros((1, 4, 2), np.float32)
     hair = Hair("strand", strand, np.array([[0, 1, 2, 3]], np.int32), uv, HAIR_COLOR)
-    mesh = hair_object.create_hair(face_object.create_face("Face", forehead), hair).data
+    face = face_object.create_face("Face", forehead)
+    mesh = hair_object.create_hair(face, hair).data
     height = np.empty(len(strand), np.float32)
     mesh.attributes[HEIGHT_ATTRIBUTE].data.foreach_get("value", height)
     np.testing.assert_allclose(height, [0.0, 0.25, 0.5, 1.0, 1.0, 1.0], atol=1e-4)
     under = mesh.color_attributes[UNDER_ATTRIBUTE].data
     np.testing.assert_allclose([tuple(point.color) for point in under][:3], 1.0)  # the grid is white
+    facing = np.array([list(point.vector) for point in mesh.attributes[UNDER_NORMAL_ATTRIBUTE].data])
+    up = np.array([list(vertex.normal) for vertex in face.data.vertices])[0]
+    np.testing.assert_allclose(facing[:3], [up, up, up], atol=1e-4)
 
 
 def test_hair_follows_the_face(face: "bpy.types.Object") -> None:
