@@ -45,11 +45,13 @@ def made_on(surface: SwollenSurface) -> Array:
 def placed(surface: SwollenSurface, lines: list[Array]) -> Array:
     made = made_on(surface)
     result = np.full_like(made, np.nan)
-    for members, places in border_places(
-        made, np.arange(COLUMNS), surface, border_loops(surface.plain.triangles), lines
-    ):
-        assert np.isnan(result[members]).all(), "a vertex has one place"
-        result[members] = places
+    borders = border_loops(surface.plain.triangles)
+    for stretch in border_places(made, np.arange(COLUMNS), surface, borders, lines):
+        assert np.isnan(result[stretch.members]).all(), "a vertex has one place"
+        guided = np.concatenate([guide.vertices for guide in stretch.guides()])
+        np.testing.assert_array_equal(guided, stretch.members)
+        assert [guide.slides for guide in stretch.guides()] == ([False] if stretch.held else [False, True])
+        result[stretch.members] = stretch.places
     assert not np.isnan(result).any(), "every vertex has one"
     return result
 

@@ -3,6 +3,7 @@ lips and lids densest where these turn, for straight edges cut across.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,12 @@ from scipy.spatial import cKDTree
 
 from facetalk.head.head import MILLIMETRES
 from facetalk.topology.quad_density import SwollenSurface
+from facetalk.topology.quad_relaxation import Guide
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-EVEN = 0.9  # how much vertices of a border keep even steps rather than where they were made
+EVEN = 0.9  # how much vertices along lips and round eyes keep even steps rather than where they were made
 BY_TURN = 0.7  # of the steps along lips and lids, that go by how they turn rather than by their length
 CHORD = 2.0 / MILLIMETRES  # head units before and behind a point, between which a line's turn is seen
 FINE = 400  # points of a line at which its turn is looked at
@@ -24,10 +26,33 @@ CORNER_TURN = 0.5  # cosine: where a border turns more sharply it has a corner
 MIDDLE = 1e-6  # head units off the middle line
 
 
+@dataclass(frozen=True)
+class BorderStretch:
+    """A border of quads from one corner to the next.
+
+    Attributes:
+        members: its vertices, the next corner's left out ``[K]``.
+        places: where they belong ``[K, 3]``.
+        path: the border of the surface there, a polyline ``[N, 3]``.
+        held: whether they stay where they belong, as along lips; the middle line's may slide, and give way to quads.
+    """
+
+    members: Indices
+    places: Array
+    path: Array
+    held: bool
+
+    def guides(self) -> list[Guide]:
+        """What keeps the vertices there while quads settle. The corner stays: sliding, it could leave the middle."""
+        if self.held:
+            return [Guide(self.members, self.places, slides=False)]
+        return [Guide(self.members[:1], self.path[[0, 0]], slides=False), Guide(self.members[1:], self.path)]
+
+
 def border_places(
     made: Array, loop: Indices, surface: SwollenSurface, borders: Sequence[Indices], lines: Sequence[Array]
-) -> Iterator[tuple[Indices, Array]]:
-    """Where vertices of one border of quads belong, corner to corner.
+) -> Iterator[BorderStretch]:
+    """Where vertices of one border of quads belong, from corner to corner.
 
     Args:
         made: vertices of the quads on the swollen surface ``[V, 3]``, where they are as far apart as they were made.
@@ -37,7 +62,7 @@ def border_places(
         lines: of lips and lids ``[M, 3]``, head units.
 
     Yields:
-        Some of the loop's vertices ``[K]`` and their places ``[K, 3]``, every vertex once.
+        Stretches; every vertex of the loop is in one.
 
     Raises:
         ValueError: two corners are nearest to one vertex.
@@ -55,8 +80,10 @@ def border_places(
         on_line = any(float(cKDTree(line).query(plain[path])[0].max()) < NEAR for line in lines)
         steps = _by_turn(plain[path]) if on_line else _lengths(swollen[path])
         as_made = _rising(steps[cKDTree(swollen[path]).query(made[members])[1]], steps[-1])
-        places = EVEN * np.linspace(0.0, steps[-1], len(members)) + (1.0 - EVEN) * as_made
-        yield members[:-1], _along(plain[path], steps, places[:-1])
+        places = as_made  # on the middle and the neck: anywhere else quads would lean
+        if on_line:
+            places = EVEN * np.linspace(0.0, steps[-1], len(members)) + (1.0 - EVEN) * as_made
+        yield BorderStretch(members[:-1], _along(plain[path], steps, places[:-1]), plain[path], on_line)
 
 
 def _by_turn(path: Array) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facetalk.head.head import MILLIMETRES, Head
@@ -16,7 +17,7 @@ from facetalk.head.meshing import TriangleMesh
 from facetalk.topology.open_skin import SHORTEST, clipped, joined, reached_from
 from facetalk.topology.quad_borders import MIDDLE, border_places
 from facetalk.topology.quad_density import Swelling, SwollenSurface
-from facetalk.topology.quad_relaxation import Guide, part_surface, relax
+from facetalk.topology.quad_relaxation import Guide, closest_on_curve, part_surface, relax
 from facetalk.topology.skin_openings import SkinOpening
 from facetalk.topology.template import Template
 from facetalk.topology.template_rims import SKIN, border_loops
@@ -72,14 +73,16 @@ def quad_skin(
         raise ValueError("quads are too large for the lids")
     average = head.identity("average")
     lines = [opening.border for opening in openings]
-    vertices, guides = surface.shrunk(made), []
+    vertices = surface.shrunk(made)
+    guides: list[Guide] = []
     for loop in borders:
-        for members, places in border_places(made, loop, surface, wanted, lines):
-            vertices[members] = places
-            guides.append(Guide(members, places, slides=False))
+        for stretch in border_places(made, loop, surface, wanted, lines):
+            vertices[stretch.members] = stretch.places
+            guides += stretch.guides()
     vertices = relax(vertices, corners, part_surface(head, average, SKIN), guides)
     for guide in guides:
-        vertices[guide.vertices] = guide.curve
+        on_curve = closest_on_curve(torch.from_numpy(vertices[guide.vertices]), torch.from_numpy(guide.curve))[0]
+        vertices[guide.vertices] = on_curve.numpy() if guide.slides else guide.curve[: len(guide.vertices)]
     return _mirrored(vertices, corners)
 
 
